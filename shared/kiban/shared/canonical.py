@@ -47,8 +47,10 @@ def _write(value: JSON) -> str:
 def _members(value: Mapping[str, JSON]) -> list[str]:
     if any(not isinstance(key, str) for key in value):
         raise TypeError(type_error)
-    return [f"{json.dumps(key, ensure_ascii=False)}:{_write(value[key])}"
-            for key in sorted(value, key=_utf16)]
+    return [
+        f"{json.dumps(key, ensure_ascii=False)}:{_write(value[key])}"
+        for key in sorted(value, key=_utf16)
+    ]
 
 
 def _utf16(key: str) -> bytes:
