@@ -1,0 +1,74 @@
+"""
+Access: every route says who may call it, and what says it also enforces it.
+
+An `Access` is a FastAPI dependency: it returns the caller or raises a Problem.  `declared_access` reads it back
+from the route, so that a test, the OpenAPI document and the start of a service can refuse a route that says
+nothing, or two things.
+"""
+
+import hmac
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from typing import Generic, TypeVar
+
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute, RouteContext
+from starlette.requests import Request
+
+from kiban.shared.problems import Unauthenticated
+
+Caller_co = TypeVar("Caller_co", covariant=True)
+
+
+class Access(ABC, Generic[Caller_co]):
+    """Who may call: `Depends(access)` gives the caller, or refuses."""
+
+    name: str
+
+    @abstractmethod
+    async def __call__(self, request: Request) -> Caller_co: ...
+
+
+class Anyone(Access[None]):
+    """Public on purpose."""
+
+    name = "anyone"
+
+    async def __call__(self, request: Request) -> None:
+        """Let everybody in."""
+
+
+anyone = Anyone()
+
+
+class Operator(Access[None]):
+    """Whoever runs this role: holds its bearer key."""
+
+    name = "operator"
+
+    def __init__(self, key: str) -> None:
+        if not key:
+            raise ValueError("an operator's key may not be empty")
+        self._key = key.encode()
+
+    async def __call__(self, request: Request) -> None:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer":
+            raise Unauthenticated("no operator's key was sent", expected="Authorization: Bearer")
+        if not hmac.compare_digest(given.strip().encode(), self._key):
+            raise Unauthenticated("this is not the operator's key")
+
+
+def _accesses(dependant: Dependant) -> Iterator[Access[object]]:
+    if isinstance(dependant.call, Access):
+        yield dependant.call
+    for inner in dependant.dependencies:
+        yield from _accesses(inner)
+
+
+def declared_access(route: APIRoute | RouteContext) -> str:
+    """Name who may call this route; a route that says nothing, or two things, is a mistake."""
+    found = {id(access): access.name for access in _accesses(route.dependant)}
+    if len(found) != 1:
+        raise LookupError(f"{route.path} declares {sorted(found.values()) or 'no access'}, not one")
+    return next(iter(found.values()))

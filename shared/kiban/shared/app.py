@@ -1,0 +1,374 @@
+"""
+The front of every role: one factory, so that an `app.py` holds nothing but its routes.
+
+It gives each service the same manners: problems as problem+json (or as a page, to a browser), a limit on bodies,
+hostile addresses turned away before a route sees them, trace context, health, and an OpenAPI document that says
+who may call what.  A service with a route that does not declare its access does not start.
+
+Refused: bodies over the limit, NUL and broken UTF-8 in addresses.  Anything unforeseen is one opaque 500, written
+to the server's own log.
+Sources: RFC 9457; OpenAPI 3.1 (extensions).
+"""
+
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import datetime
+from importlib.metadata import version
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from fastapi import Depends, FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from kiban.shared.access import Access, Anyone, Operator, anyone, declared_access
+from kiban.shared.clock import Clock, clock_routes
+from kiban.shared.pages import Pages
+from kiban.shared.problems import (
+    Forbidden,
+    Malformed,
+    MethodNotAllowed,
+    NotFound,
+    Opaque,
+    Problem,
+    TooLarge,
+    TooMany,
+    Unauthenticated,
+)
+from kiban.shared.trace import Spans, Tracing, span_routes
+
+__all__ = [
+    "Access",
+    "Anyone",
+    "Operator",
+    "anyone",
+    "declared_access",
+    "every_route",
+    "operations",
+    "service",
+]
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+MEBIBYTE = 1 << 20
+PLUMBING = "plumbing"  # the tag of what every role has, so that a client need not repeat it
+_log = logging.getLogger("kiban")
+_HTTP = {
+    401: Unauthenticated,
+    403: Forbidden,
+    404: NotFound,
+    405: MethodNotAllowed,
+    413: TooLarge,
+    429: TooMany,
+}
+_PROBLEM_SCHEMA = {
+    "type": "object",
+    "description": "A problem after RFC 9457; further members say what was sent and expected.",
+    "properties": {
+        "type": {"type": "string", "examples": ["urn:kiban:problem:not-found"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+    },
+    "required": ["type", "title", "status"],
+    "additionalProperties": True,
+}
+_PROBLEM_RESPONSE = {
+    "description": "A problem (RFC 9457)",
+    "content": {
+        "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
+    },
+}
+
+
+class Health(BaseModel):
+    """That a role answers, which one it is, and what time its country has."""
+
+    role: str
+    version: str
+    clock: datetime
+
+
+class _Service(FastAPI):
+    """FastAPI whose OpenAPI document says who may call each operation."""
+
+    def openapi(self) -> dict[str, Any]:  # the document is JSON, and FastAPI's type for it
+        document = super().openapi()
+        schemas = document.setdefault("components", {}).setdefault("schemas", {})
+        schemas["ProblemDocument"] = _PROBLEM_SCHEMA
+        access = {name: declared_access(route) for name, route in _named(self)}
+        for methods in document["paths"].values():
+            for operation in methods.values():
+                operation["x-access"] = access[operation["operationId"]]
+        return document
+
+
+def service(
+    title: str,
+    *,
+    role: str,
+    clock: Clock,
+    lifespan: Lifespan | None = None,
+    pages: bool | Pages = False,
+    operator_key: str | None = None,
+    body_limit: int = MEBIBYTE,
+) -> FastAPI:
+    """
+    Make the application of one role, with everything but its routes.
+
+    `pages` says that browsers come here: True for the shared templates alone, or the service's own `Pages`.
+    An operator's key adds what only the operator may do: move the clock, read the spans.
+    """
+    app = _Service(
+        title=title,
+        version=version("kiban"),
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,  # a route of ours below, which declares its access like any other
+        redirect_slashes=False,
+        lifespan=_checked(lifespan),
+        responses={"default": _PROBLEM_RESPONSE},
+        generate_unique_id_function=lambda route: route.name,
+    )
+    site = Pages("kiban.shared") if pages is True else pages or None
+    spans = Spans(role, clock)
+    answer = _answers(site)
+    for kind in (Problem, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, answer)
+    app.add_middleware(Tracing, spans=spans)
+    app.add_middleware(Door, answer=answer, body_limit=body_limit)
+    _plumbing(app, Health(role=role, version=app.version, clock=clock()), clock)
+    if operator_key:
+        clock_routes(app, clock, operator_key)
+        span_routes(app, spans, operator_key)
+    if site:
+        site.install(app)
+    app.state.spans = spans
+    return app
+
+
+def _plumbing(app: FastAPI, health: Health, clock: Clock) -> None:
+    @app.get("/health", tags=[PLUMBING], dependencies=[Depends(anyone)])
+    async def read_health() -> Health:
+        """Say that this role answers."""
+        return health.model_copy(update={"clock": clock()})
+
+    @app.get("/openapi.json", include_in_schema=False, dependencies=[Depends(anyone)])
+    async def read_openapi() -> Response:
+        return Response(json.dumps(app.openapi()), media_type="application/json")
+
+
+def _checked(lifespan: Lifespan | None) -> Lifespan:
+    """Refuse to start with a route that does not declare its access."""
+
+    @asynccontextmanager
+    async def checked(app: FastAPI) -> AsyncIterator[None]:
+        for route in every_route(app):
+            declared_access(route)
+        if lifespan is None:
+            yield
+        else:
+            async with lifespan(app):
+                yield
+
+    return checked
+
+
+def every_route(app: FastAPI) -> Iterator[RouteContext]:
+    """Give each route of the application, also those that no document lists."""
+    for context in iter_route_contexts(app.routes):
+        if not isinstance(context.original_route, APIRoute):
+            raise TypeError(f"{context.path} is no FastAPI route, so it cannot declare its access")
+        yield context
+
+
+def _named(app: FastAPI) -> Iterator[tuple[str, RouteContext]]:
+    for route in every_route(app):
+        if route.include_in_schema:
+            yield route.operation_id or route.unique_id, route
+
+
+def operations(app: FastAPI) -> dict[str, RouteContext]:
+    """Give what this service offers of its own, by operation id; not the plumbing that all have."""
+    found: dict[str, RouteContext] = {}
+    for name, route in _named(app):
+        if PLUMBING not in route.tags:
+            if name in found:
+                raise LookupError(f"two operations are called {name}")
+            found[name] = route
+    return found
+
+
+Answer = Callable[[Request, Exception], Any]
+
+
+def _answers(site: Pages | None) -> Answer:
+    async def answer(request: Request, error: Exception) -> Response:
+        problem = as_problem(error)
+        if site and "text/html" in request.headers.get("accept", ""):
+            return site.problem(request, problem)
+        return problem_response(problem)
+
+    return answer
+
+
+def problem_response(problem: Problem) -> Response:
+    # What a caller sent may hold a lone surrogate, which no encoding but "replace" survives.
+    content = json.dumps(problem.document(), ensure_ascii=False).encode(errors="replace")
+    return Response(
+        content,
+        status_code=problem.status,
+        headers=problem.headers(),
+        media_type="application/problem+json",
+    )
+
+
+def as_problem(error: Exception) -> Problem:
+    """Say in our words what the framework or a rule has raised."""
+    match error:
+        case Problem():
+            return error
+        case RequestValidationError():
+            return _validation(error)
+        case HTTPException(__cause__=Problem() as cause):
+            return cause  # FastAPI hides what reading a body raises behind its own 400
+        case HTTPException(status_code=status) if status < 500:  # noqa: PLR2004  RFC 9110
+            return _refusal(error)
+        case _:
+            return Opaque()
+
+
+def _refusal(error: HTTPException) -> Problem:
+    members = (
+        {"allowed": error.headers["Allow"]} if error.headers and "Allow" in error.headers else {}
+    )
+    detail = "" if error.status_code in {404, 405} else str(error.detail)
+    return _HTTP.get(error.status_code, Malformed)(detail, **members)
+
+
+def _validation(error: RequestValidationError) -> Malformed:
+    """Name the place, the rule and the shape of what was sent; never the value, which may be a PIN."""
+    errors: list[dict[str, Any]] = list(error.errors())
+    first, others = errors[0], len(errors) - 1
+    place = ".".join(str(part)[:100] for part in first["loc"])
+    more = f" (and {others} more)" if others else ""
+    return Malformed(
+        f"{place}: {first['msg']}{more}",
+        sent=_shape(first),
+        expected=str(first["msg"]),
+        rule=str(first["type"]),
+        at=place,
+    )
+
+
+def _shape(error: Mapping[str, Any]) -> str:
+    sent = error.get("input")
+    if error["type"] == "missing" or sent is None:
+        return "nothing"
+    if isinstance(sent, str | bytes):
+        return f"text of length {len(sent)}"
+    if isinstance(sent, list | tuple):
+        return f"a list of {len(sent)}"
+    return _KINDS.get(type(sent), "an object")
+
+
+_KINDS = {bool: "a truth value", int: "a number", float: "a number"}
+
+
+class Door:
+    """
+    Pure ASGI, outermost: what must hold for every request and every reply.
+
+    Turns away what no route should see, counts the body, adds the headers that are right unless a route knows
+    better, and answers our own mistakes with one opaque 500.
+    """
+
+    def __init__(self, app: ASGIApp, answer: Answer, body_limit: int) -> None:
+        self.app = app
+        self.answer = answer
+        self.body_limit = body_limit
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        started = False
+
+        async def send_with_manners(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message = {**message, "headers": _with_defaults(message.get("headers", ()))}
+            await send(message)
+
+        try:
+            _check_address(scope)
+            counted = _counted(scope, receive, self.body_limit)
+            await self.app(scope, counted, send_with_manners)
+        except Exception as error:
+            problem = as_problem(error)
+            if isinstance(problem, Opaque):
+                _log.exception("%s %s broke", scope["method"], _pattern(scope))
+            if started:
+                raise  # the reply is half sent: only a broken connection says so
+            reply: Response = await self.answer(Request(scope), problem)
+            await reply(scope, receive, send_with_manners)
+
+
+def _pattern(scope: Scope) -> str:
+    """Give the route's pattern: the address itself may hold an identifier."""
+    return getattr(scope.get("route"), "path", "(no such route)")
+
+
+def _check_address(scope: Scope) -> None:
+    path: bytes = scope.get("raw_path") or scope["path"].encode(errors="surrogateescape")
+    query: bytes = scope["query_string"]
+    for name, sent in (("path", path), ("query", query)):
+        if b"%" not in sent and sent.isascii() and b"\0" not in sent:
+            continue
+        plain = unquote_to_bytes(sent)
+        if b"\0" in plain:
+            raise Malformed(f"the {name} holds a NUL character", at=name)
+        try:
+            plain.decode()
+        except UnicodeDecodeError as error:
+            raise Malformed(f"the {name} is not UTF-8", at=name) from error
+
+
+def _counted(scope: Scope, receive: Receive, limit: int) -> Receive:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            if not value.isdigit():
+                raise Malformed("Content-Length is not a number", at="header")
+            if len(value) > 18 or int(value) > limit:  # noqa: PLR2004  digits of a 63-bit number
+                raise _too_large(limit)
+    received = 0
+
+    async def counted() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise _too_large(limit)
+        return message
+
+    return counted
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"this door admits {limit} bytes", expected=f"at most {limit} bytes")
+
+
+_DEFAULTS = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
+
+
+def _with_defaults(given: Any) -> list[tuple[bytes, bytes]]:
+    headers = list(given)
+    names = {name.lower() for name, _ in headers}
+    return headers + [pair for pair in _DEFAULTS if pair[0] not in names]

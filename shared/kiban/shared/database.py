@@ -1,0 +1,274 @@
+"""
+The database: one transaction per request, the same on SQLite and PostgreSQL.
+
+SQLite is the embedded default: write-ahead log, one writer at a time, every commit on the disk before it returns.
+PostgreSQL is for everything else: a pool that notices by itself, without asking, that a connection has gone.
+Tables are SQLAlchemy Core; a schema is migrated by the package that owns it, never made anew.
+
+Refused: a transaction inside a transaction, a time without a zone, text that a database cannot hold.  A database
+that is away is `DatabaseAway`.  Values never appear in what SQLAlchemy raises.
+Sources: sqlite.org/wal.html, sqlite.org/lang_transaction.html; PostgreSQL 13.3.5 (advisory locks).
+"""
+
+import asyncio
+import json
+import weakref
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from alembic.config import Config
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import (
+    JSON,
+    Connection,
+    DateTime,
+    Dialect,
+    LargeBinary,
+    String,
+    Table,
+    TypeDecorator,
+    event,
+    exc,
+    func,
+    select,
+)
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
+from sqlalchemy.types import TypeEngine
+
+from kiban.shared.problems import Malformed, Problem
+
+Blob = LargeBinary
+
+
+class DatabaseAway(Problem):
+    slug, title, status = "database-away", "The database does not answer; ask again later", 503
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware time, given back in UTC; text of fixed width where the database has no such type."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(DateTime(timezone=True))
+        return dialect.type_descriptor(String(27))
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a time needs its zone")
+        value = value.astimezone(UTC)
+        if dialect.name == "postgresql":
+            return value
+        return value.strftime("%Y-%m-%dT%H:%M:%S.%fZ").zfill(27)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        if value is None or dialect.name == "postgresql":
+            return value.astimezone(UTC) if value else None
+        return datetime.fromisoformat(value)
+
+
+class JSONDocument(TypeDecorator[Any]):
+    """A JSON value as it was given; None is the database's NULL."""
+
+    impl = JSON(none_as_null=True)
+    cache_ok = True
+
+
+def insert_new(table: Table) -> postgresql.Insert:
+    """
+    Insert where nothing stands in the way; the result's rowcount says whether it was new.
+
+    SQLite took this clause from PostgreSQL, word for word, so one construct serves both.
+    """
+    return postgresql.insert(table).on_conflict_do_nothing()
+
+
+class Database:
+    """One role's database, for the life of the process."""
+
+    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+        self.dialect = "sqlite" if url.startswith("sqlite") else "postgresql"
+        sqlite = self.dialect == "sqlite"
+        self._engine = create_async_engine(
+            url,
+            hide_parameters=True,
+            json_serializer=_json,
+            pool_size=pool_size,
+            max_overflow=0,
+            pool_timeout=10,
+            connect_args={"timeout": 10} if sqlite else _POSTGRES,
+        )
+        self._writer = asyncio.Lock() if sqlite else nullcontext()
+        self._writing: set[asyncio.Task[Any] | None] = set()
+        self._afterwards: weakref.WeakKeyDictionary[AsyncConnection, list[Callable[[], None]]]
+        self._afterwards = weakref.WeakKeyDictionary()
+        core = self._engine.sync_engine
+        event.listen(core, "handle_error", _explained)
+        if sqlite:
+            event.listen(core, "connect", _prepare_sqlite)
+            event.listen(core, "begin", _begin_sqlite)
+        else:
+            event.listen(core.pool, "checkout", _check_open)
+
+    def __repr__(self) -> str:
+        return f"Database({self.dialect})"
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """Hold one transaction; it commits when the block ends well, and is as if it never was otherwise."""
+        task = asyncio.current_task()
+        if task in self._writing:
+            raise RuntimeError("a transaction inside a transaction")
+        self._writing.add(task)
+        try:
+            # SQLite has one writer: waiting here is fair, and costs no sleep as its own busy handler does.
+            async with self._writer, self._connected() as connection:
+                async with connection.begin():
+                    yield connection
+                callbacks = self._afterwards.pop(connection, [])
+        finally:
+            self._writing.discard(task)
+        for callback in callbacks:
+            callback()
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncConnection]:
+        """Hold one consistent view; nothing is written."""
+        async with self._connected() as connection:
+            await connection.execution_options(kiban_read=True)
+            async with connection.begin() as transaction:
+                yield connection
+                await transaction.rollback()
+
+    @asynccontextmanager
+    async def _connected(self) -> AsyncIterator[AsyncConnection]:
+        connection = self._engine.connect()
+        try:
+            await connection.start()
+        except (OSError, exc.DBAPIError, exc.TimeoutError, exc.InvalidRequestError) as error:
+            raise DatabaseAway("no connection") from error
+        try:
+            yield connection
+        finally:
+            await asyncio.shield(connection.close())
+
+    def after_commit(self, connection: AsyncConnection, call: Callable[[], None]) -> None:
+        """Call this once the connection's transaction has been committed; never if it was not."""
+        self._afterwards.setdefault(connection, []).append(call)
+
+    async def migrate(self, package: str) -> None:
+        """Bring the package's part of the schema to its last version; any number of processes may do so at once."""
+        async with _migrating(), self.begin() as connection:
+            await hold(connection, f"migrate {package}")
+            await connection.run_sync(_upgrade, package)
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+
+
+async def hold(connection: AsyncConnection, name: str) -> None:
+    """Let one transaction at a time past this point, among all processes.  SQLite has one writer anyway."""
+    if connection.dialect.name == "postgresql":
+        await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
+
+
+_POSTGRES = {
+    "timeout": 5,
+    "command_timeout": 30,
+    "server_settings": {"application_name": "kiban", "jit": "off", "timezone": "UTC"},
+}
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
+
+def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+    connection.isolation_level = None  # BEGIN is ours
+    cursor = connection.cursor()
+    for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that writes after reading can fail at once; IMMEDIATE waits its turn.
+    reading = connection.get_execution_options().get("kiban_read")
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _check_open(
+    connection: DBAPIConnection, _: ConnectionPoolEntry, __: PoolProxiedConnection
+) -> None:
+    # asyncpg has heard of a server that went away: no round trip is needed to know it.
+    if connection.driver_connection.is_closed():
+        raise exc.DisconnectionError
+
+
+_UNHOLDABLE = {
+    "22021",
+    "22P05",
+    "22003",
+    "22008",
+}  # characters, escapes, numbers, dates out of range
+_AWAY = {"57", "08", "53"}  # classes: operator intervention, connection, insufficient resources
+
+
+def _explained(context: ExceptionContext) -> BaseException | None:
+    """Turn what a caller can act on into a problem; leave our own mistakes as they are."""
+    error = context.original_exception
+    state = str(
+        getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None) or ""
+    )
+    if context.is_disconnect or state[:2] in _AWAY or "database is locked" in str(error):
+        return _from(DatabaseAway("the connection was lost"), error)
+    if state in _UNHOLDABLE or isinstance(error, OverflowError | UnicodeError):
+        return _from(Malformed("a value is one that no database can hold"), error)
+    if type(error.__cause__).__name__ == "DataError" and not state:
+        return _from(Malformed("a value is out of range"), error)
+    return None
+
+
+def _from(problem: Problem, error: BaseException) -> Problem:
+    problem.__cause__ = error
+    return problem
+
+
+_migrations: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
+_migrations = weakref.WeakKeyDictionary()
+
+
+def _migrating() -> asyncio.Lock:
+    # `alembic.op` is one per process, so two migrations in one loop must take turns.
+    return _migrations.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+
+
+def _upgrade(connection: Connection, package: str) -> None:
+    place = Path(str(files(package))) / "migrations"
+    scripts = ScriptDirectory(str(place), version_locations=[str(place)])
+    environment = EnvironmentContext(
+        Config(),
+        scripts,
+        fn=lambda revision, _: scripts._upgrade_revs("head", revision),  # noqa: SLF001  as alembic.command does
+        destination_rev="head",
+    )
+    with environment:
+        environment.configure(
+            connection=connection,
+            version_table="schema_" + package.removeprefix("kiban.").replace(".", "_"),
+            transactional_ddl=True,
+        )
+        with environment.begin_transaction():
+            environment.run_migrations()
