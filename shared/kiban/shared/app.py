@@ -27,6 +27,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kiban.shared import mistakes
 from kiban.shared.access import Access, Anyone, Operator, anyone, declared_access
 from kiban.shared.clock import Clock, clock_routes
 from kiban.shared.pages import Pages
@@ -281,6 +282,10 @@ def _shape(error: Mapping[str, Any]) -> str:
 _KINDS = {bool: "a truth value", int: "a number", float: "a number"}
 
 
+class ReplyBroken(Exception):  # noqa: N818  what happened, not what was wrong
+    """A reply that was half sent when something broke; the log has the reason."""
+
+
 class Door:
     """
     Pure ASGI, outermost: what must hold for every request and every reply.
@@ -314,9 +319,9 @@ class Door:
         except Exception as error:
             problem = as_problem(error)
             if isinstance(problem, Opaque):
-                _log.exception("%s %s broke", scope["method"], _pattern(scope))
-            if started:
-                raise  # the reply is half sent: only a broken connection says so
+                mistakes.log(_log, f"{scope['method']} {_pattern(scope)}", error)
+            if started:  # only a broken connection can still say so
+                raise ReplyBroken from None
             reply: Response = await self.answer(Request(scope), problem)
             await reply(scope, receive, send_with_manners)
 
