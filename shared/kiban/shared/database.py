@@ -98,7 +98,7 @@ def insert_new(table: Table) -> postgresql.Insert:
 class Database:
     """One role's database, for the life of the process."""
 
-    def __init__(self, url: str, *, pool_size: int = 10) -> None:
+    def __init__(self, url: str, *, pool_size: int = 10, statement_seconds: float = 30) -> None:
         self.dialect = "sqlite" if url.startswith("sqlite") else "postgresql"
         sqlite = self.dialect == "sqlite"
         self._engine = create_async_engine(
@@ -108,7 +108,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=10,
-            connect_args={"timeout": 10} if sqlite else _POSTGRES,
+            connect_args={} if sqlite else {**_POSTGRES, "command_timeout": statement_seconds},
         )
         self._writer = asyncio.Lock() if sqlite else nullcontext()
         self._writing: set[asyncio.Task[Any] | None] = set()
@@ -119,6 +119,7 @@ class Database:
         if sqlite:
             event.listen(core, "connect", _prepare_sqlite)
             event.listen(core, "begin", _begin_sqlite)
+            event.listen(core, "before_cursor_execute", _check_reading)
         else:
             event.listen(core.pool, "checkout", _check_open)
 
@@ -145,9 +146,11 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
-        """Hold one consistent view; nothing is written."""
+        """Hold one consistent view; a statement that writes is refused."""
         async with self._connected() as connection:
-            await connection.execution_options(kiban_read=True)
+            await connection.execution_options(
+                **(_READING if self.dialect == "sqlite" else _SNAPSHOT)
+            )
             async with connection.begin() as transaction:
                 yield connection
                 await transaction.rollback()
@@ -186,9 +189,12 @@ async def hold(connection: AsyncConnection, name: str) -> None:
 
 _POSTGRES = {
     "timeout": 5,
-    "command_timeout": 30,
     "server_settings": {"application_name": "kiban", "jit": "off", "timezone": "UTC"},
 }
+
+
+_READING = {"kiban_reading": True}
+_SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 
 
 def _json(value: object) -> str:
@@ -205,8 +211,17 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
 
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that writes after reading can fail at once; IMMEDIATE waits its turn.
-    reading = connection.get_execution_options().get("kiban_read")
+    reading = connection.get_execution_options().get("kiban_reading")
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+def _check_reading(
+    connection: Connection, _cursor: Any, _statement: str, _values: Any, context: Any, _many: bool
+) -> None:
+    # PostgreSQL refuses by itself; here the rollback at the end would lose the write silently.
+    writes = context and (context.isinsert or context.isupdate or context.isdelete)
+    if writes and connection.get_execution_options().get("kiban_reading"):
+        raise RuntimeError("a write inside read()")
 
 
 def _check_open(
@@ -217,13 +232,10 @@ def _check_open(
         raise exc.DisconnectionError
 
 
-_UNHOLDABLE = {
-    "22021",
-    "22P05",
-    "22003",
-    "22008",
-}  # characters, escapes, numbers, dates out of range
-_AWAY = {"57", "08", "53"}  # classes: operator intervention, connection, insufficient resources
+# Characters and escapes that no text holds; text too long; numbers and dates out of range.
+_UNHOLDABLE = {"22021", "22P05", "22001", "22003", "22008"}
+# Classes: connection, rolled back for another's sake, insufficient resources, operator intervention.
+_AWAY = {"08", "40", "53", "57"}
 
 
 def _explained(context: ExceptionContext) -> BaseException | None:

@@ -120,8 +120,8 @@ def _target(routes: Mapping[str, Route], url: str) -> _Target:
 
 
 def _headers(given: Mapping[str, str] | None, host: str) -> dict[str, str]:
-    span = trace.current()
-    traced = {"traceparent": span.traceparent} if span else {}
+    parent = trace.traceparent()
+    traced = {"traceparent": parent} if parent else {}
     return {"host": host, "accept-encoding": "identity", **traced, **(given or {})}
 
 
@@ -261,7 +261,7 @@ class AiohttpHttp:
                 timeout=aiohttp.ClientTimeout(total=None),
                 trust_env=False,
                 auto_decompress=False,
-                skip_auto_headers={"User-Agent"},
+                skip_auto_headers={"User-Agent", "Content-Type"},
             )
         return self._made
 
@@ -311,4 +311,4 @@ async def post_json(
     asked = {"accept": "application/json", "content-type": "application/json", **(headers or {})}
     content = json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
     reply = await http.send("POST", url, content=content, headers=asked, timeout=timeout)
-    return reply.raise_problem().json() if reply.raise_problem().content else None
+    return reply.raise_problem().json()

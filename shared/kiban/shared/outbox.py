@@ -3,7 +3,8 @@ The outbox: what must follow a commit is written in that commit, and sent until 
 
 The row enters in the transaction that decides; a courier claims it for a while, hands it over outside of any
 transaction, and notes the outcome.  If the process dies anywhere in between, the claim runs out and the row is
-handed over again: at least once, so receivers are idempotent by id.
+handed over again: at least once, so receivers are idempotent by id.  Given its role's `spans`, it goes on with the
+trace in which the row was written.
 
 A receiver's lasting refusal (a 4xx problem) lays the row aside as dead: seen, and released by hand.  Anything else
 is tried again, later and later.  Any number of copies may run the courier.
@@ -33,6 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from kiban.shared import mistakes, trace
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database, DatabaseAway, Instant, JSONDocument, insert_new
 from kiban.shared.problems import Problem
@@ -62,6 +64,7 @@ def outbox_table(metadata: MetaData, name: str = "outbox") -> Table:
         Column("done_at", Instant),
         Column("dead_at", Instant),
         Column("last_problem", String(200)),
+        Column("traceparent", String(55)),
         UniqueConstraint("topic", "key", name=f"{name}_once"),
     )
     open_ = and_(table.c.done_at.is_(None), table.c.dead_at.is_(None))
@@ -79,15 +82,9 @@ async def put(
     at: datetime,
 ) -> None:
     """Write one row in the caller's transaction; the same topic and key again is the same row."""
-    row = {
-        "topic": topic,
-        "key": key,
-        "body": dict(body),
-        "created_at": at,
-        "attempts": 0,
-        "next_at": at,
-    }
-    await connection.execute(insert_new(table).values(row))
+    row = {"topic": topic, "key": key, "body": dict(body), "created_at": at}
+    due = {"attempts": 0, "next_at": at, "traceparent": trace.traceparent()}
+    await connection.execute(insert_new(table).values(row | due))
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +108,7 @@ class Outbox:
         handlers: Mapping[str, Handler],
         clock: Clock,
         *,
+        spans: trace.Spans | None = None,
         poll: float = 1.0,
         width: int = 8,
     ) -> None:
@@ -118,6 +116,7 @@ class Outbox:
         self._table = table
         self._handlers = handlers
         self._clock = clock
+        self._spans = spans
         self._poll = poll
         self._width = width
         self._woken = asyncio.Event()
@@ -194,7 +193,7 @@ class Outbox:
             update(self._table)
             .where(c.id.in_(picked.scalar_subquery()))
             .values(next_at=now + _LEASE, attempts=c.attempts + 1)
-            .returning(c.id, c.topic, c.key, c.body, c.attempts)
+            .returning(c.id, c.topic, c.body, c.attempts, c.traceparent)
         )
         async with self._db.begin() as connection:
             return sorted((await connection.execute(claim)).all(), key=lambda row: row.id)
@@ -208,8 +207,9 @@ class Outbox:
         if handler is None:
             return {"dead_at": self._clock(), "last_problem": "no-handler"}
         try:
-            async with asyncio.timeout(_DELIVERY):
-                await handler(row.body)
+            with trace.resumed(row.traceparent, f"outbox {row.topic}", self._spans):
+                async with asyncio.timeout(_DELIVERY):
+                    await handler(row.body)
         except Problem as problem:
             if problem.status < 500 and problem.status not in _PASSING:  # noqa: PLR2004  RFC 9110
                 return {"dead_at": self._clock(), "last_problem": problem.slug}
@@ -217,7 +217,7 @@ class Outbox:
         except TimeoutError:
             return self._later(row.attempts, "timeout")
         except Exception as error:  # noqa: BLE001  whatever a handler raises, the row stays due
-            _log.exception("%s cannot be handed over", row.topic)
+            mistakes.log(_log, f"handing over {row.topic}", error)
             return self._later(row.attempts, type(error).__name__)
         return {"done_at": self._clock(), "last_problem": None}
 

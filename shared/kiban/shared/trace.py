@@ -102,6 +102,12 @@ def current() -> Span | None:
     return here.span if here else None
 
 
+def traceparent() -> str | None:
+    """Give the header that says where a call comes from."""
+    span = current()
+    return span.traceparent if span else None
+
+
 def saw(**facts: str) -> None:
     """Add what this party could see to its open span; only what may be shown."""
     if here := _open.get():
@@ -118,6 +124,17 @@ def new_trace(name: str) -> Iterator[None]:
     inner = here.spans.start(name)
     here.span.links.append(inner.trace_id)
     with _opened(_Open(inner, here.spans)):
+        yield
+
+
+@contextmanager
+def resumed(traceparent: str | None, name: str, spans: Spans | None) -> Iterator[None]:
+    """Go on with a trace that was put down; without its role's recorder, work untraced."""
+    if spans is None:
+        yield
+        return
+    trace_id, parent_id = parse((traceparent or "").encode()) or (None, None)
+    with _opened(_Open(spans.start(name, trace_id=trace_id, parent_id=parent_id), spans)):
         yield
 
 
