@@ -1,21 +1,15 @@
+# Everything that is done here by hand.  It needs Python 3.11 or newer, make and git, and nothing else.
+
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCK   := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 
-.PHONY: help demo up test check bench lock clean
+.PHONY: help demo up test check contracts bench lock clean
 
 help:  ## these lines
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## */\t/' | expand -t 10
-
-$(VENV)/run: requirements.lock pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	touch $@
-
-$(VENV)/dev: requirements-dev.lock $(VENV)/run
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	touch $@
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## */\t/' | expand -t 12
 
 demo: $(VENV)/run  ## run the main job once, in the terminal, step by step
 	$(BIN)/kiban demo
@@ -23,20 +17,40 @@ demo: $(VENV)/run  ## run the main job once, in the terminal, step by step
 up: $(VENV)/run  ## start the country and keep it running
 	$(BIN)/kiban up
 
-check: $(VENV)/dev  ## lint, types
+test: check  ## lint, types and the whole suite
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+check: $(VENV)/dev  ## lint and types alone
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy services/*/kiban shared/kiban world/kiban deploy/kiban
 
-test: check  ## the whole suite
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+contracts: $(VENV)/run  ## write the OpenAPI documents and docs/problems.md anew
+	$(BIN)/kiban contracts
+	$(BIN)/kiban problems
 
-bench: $(VENV)/dev  ## rates and latencies beside a bare limit
+bench: $(VENV)/dev  ## rates and latencies, each beside a bare limit
 	$(BIN)/python -m bench
 
 lock:  ## write both locks anew (needs uv)
-	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 pyproject.toml deploy/build.in -o requirements.lock
-	uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11 --extra dev pyproject.toml deploy/build.in -o requirements-dev.lock
+	$(LOCK) pyproject.toml deploy/build.in -o requirements.lock
+	$(LOCK) --extra dev pyproject.toml deploy/build.in -o requirements-dev.lock
 
 clean:  ## forget the environment and the country's data
 	rm -rf $(VENV) .kiban
+
+# A stamp says that what it depends on is installed; `make` does it again only when a lock has changed.
+
+$(VENV)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Kiban needs Python 3.11 or newer; say make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	touch $@
+
+$(VENV)/run: requirements.lock pyproject.toml | $(VENV)/python
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --no-deps --no-build-isolation -e .
+	touch $@
+
+$(VENV)/dev: requirements-dev.lock $(VENV)/run
+	$(PIP) --require-hashes -r requirements-dev.lock
+	touch $@
