@@ -1,5 +1,6 @@
 """The floor plan: imports go through doors and downward, and rules know nothing of the world outside."""
 
+import ast
 import graphlib
 import subprocess
 import sys
@@ -75,8 +76,6 @@ def test_every_room_says_what_it_is_for() -> None:
 
 
 def _docstring(path) -> str | None:
-    import ast
-
     return ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
 
 

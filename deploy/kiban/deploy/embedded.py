@@ -1,0 +1,124 @@
+"""
+Embedded: all roles in one process and one loop, each with a listener of its own.
+
+Real listeners keep redirects, issuer names, cookies and certificates honest.  The roles start in order of
+dependence, each answering before the next begins, and stop in the opposite order.  One handler takes the signals
+for all of them.
+
+Refused: a port that somebody else has.
+Sources: DESIGN 7; style 7 (several servers in one loop; lifespans of mounted applications).
+"""
+
+import asyncio
+import errno
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+from fastapi import FastAPI
+
+from kiban.deploy.premises import port_of
+from kiban.shared.problems import Problem
+
+LONGEST_GOODBYE = 5
+"""Seconds that open requests get to end."""
+
+
+class PortBusy(Problem):
+    slug, title, status = "port-busy", "Somebody else listens at this port", 409
+
+
+@dataclass(frozen=True, slots=True)
+class Role:
+    """One role, ready to be served at its public origin's port."""
+
+    name: str
+    origin: str
+    app: FastAPI
+
+    @property
+    def port(self) -> int:
+        return port_of(self.origin)
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to the process."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@asynccontextmanager
+async def serving(roles: Sequence[Role], *, host: str = "127.0.0.1") -> AsyncIterator[None]:
+    """Serve every role while the block lasts; inside, all of them answer."""
+    async with AsyncExitStack() as house:
+        listeners = [house.enter_context(_listener(role, host)) for role in roles]
+        for role, listener in zip(roles, listeners, strict=True):
+            life = role.app.router.lifespan_context(role.app)
+            await life.__aenter__()
+            # Whatever befalls one role, the others go to sleep as they would on any evening.
+            house.push_async_callback(life.__aexit__, None, None, None)
+            await house.enter_async_context(_answering(role, listener))
+        yield
+
+
+@asynccontextmanager
+async def _answering(role: Role, listener: socket.socket) -> AsyncIterator[None]:
+    server = _Server(
+        uvicorn.Config(
+            role.app,
+            http="httptools",
+            ws="none",
+            lifespan="off",  # entered above, so that its problems are ours to tell
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            proxy_headers=False,
+            timeout_graceful_shutdown=LONGEST_GOODBYE,
+        )
+    )
+    serve = asyncio.create_task(server.serve(sockets=[listener]), name=f"serve {role.name}")
+    try:
+        while not server.started:
+            await asyncio.wait([serve], timeout=0.005)
+            if serve.done():
+                serve.result()
+        yield
+    finally:
+        server.should_exit = True
+        await serve
+
+
+@contextmanager
+def _listener(role: Role, host: str) -> Iterator[socket.socket]:
+    # TCP_NODELAY is inherited by what is accepted: uvloop sets it, the standard loop would not.
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        try:
+            listener.bind((host, role.port))
+            listener.listen(2048)
+        except OSError as error:
+            if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
+                raise
+            raise PortBusy(
+                f"{role.name} cannot listen at {host}:{role.port}; is a country running already?"
+                " Otherwise choose another --port-base with another --data",
+                sent=role.port,
+                role=role.name,
+            ) from error
+        listener.setblocking(False)
+        yield listener
+
+
+async def until_told_to_stop() -> None:
+    """Wait for Ctrl-C or a polite request to end."""
+    told = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(each, told.set)
+    await told.wait()
