@@ -87,6 +87,12 @@ class ResidentReply(Shape):
     known: bool = Field(description="whether the person was registered before")
 
 
+class ChangeReply(Shape):
+    """The latest attributes are recorded; what certified the earlier ones has ended."""
+
+    revoked: list[str] = Field(description="serials of the signature certificates that ended")
+
+
 class CardRegistration(Shape):
     """A card is issued: its two public keys, with proof that the card holds the private ones."""
 
@@ -215,6 +221,41 @@ class MemberRequest(Shape):
 class MemberCertificateReply(Shape):
     certificate: str = Field(description="DER, base64url")
     anchors: list[str] = Field(description="the organisation authority's certificates, PEM")
+
+
+class Anchors(Shape):
+    """The certificates of the three authorities, all generations, PEM; the newest first."""
+
+    authentication: list[str]
+    signature: list[str]
+    organisation: list[str]
+
+
+class OpenIntent(Shape):
+    """A certificate that was about to be signed, of which none is stored: treat it as possibly issued."""
+
+    authority: AuthorityName
+    serial: str
+    ordered_at: Seconds
+
+
+class OpenIntents(Shape):
+    intents: list[OpenIntent]
+
+
+class Act(Shape):
+    """One line of the authority's own record: which member had it do what; nobody is named."""
+
+    number: Count
+    at: Seconds
+    member: MemberId
+    act: str = Field(description="the operation's name")
+    evidence: Hex64 = Field(description="of the member's signed request")
+
+
+class Acts(Shape):
+    acts: list[Act]
+    next: Count
 
 
 def authentication_message(challenge: str, audience: str) -> bytes:
