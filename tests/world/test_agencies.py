@@ -1,0 +1,128 @@
+"""Agency files: a closed list of verbs, held against the rest of the country."""
+
+import shutil
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from kiban.shared.country import CountryWrong, Mistakes
+from kiban.world import cast
+from kiban.world.office.agencies import Read
+from kiban.world.office.conditions import AMemberIsYoungerThan, IsAtMost
+from kiban.world.office.effects import Decided
+
+LIBRARY = """\
+id = "library"
+name = { ja = "図書館（模擬）", en = "Library (SIMULATED)" }
+domain = "library"
+
+[[holds]]
+item = "household"
+answers = "after-a-clerk"
+announces = true
+
+[[accepts]]
+procedure = "child-allowance"
+reads = [
+    { item = "household" },
+    { item = "income", provider = "tax", affair = "reading" },
+]
+waits_for_clerk = true
+grants_when = [{ rule = "is", item = "income", field = "year", value = "2024" }]
+applies = [
+    { item = "household", set = [
+        { field = "name", from = "answer", name = "employer" },
+        { field = "income", from = "read", item = "income", name = "total_income_yen" },
+        { field = "since", from = "day" },
+        { field = "kind", from = "text", name = "reader" },
+    ] },
+]
+granted = { ja = "可", en = "yes" }
+refused = { ja = "不可", en = "no" }
+"""
+
+
+@pytest.fixture
+def country(tmp_path: Path):
+    """A copy of the country with one more agency: what is read of it, and its mistakes by line."""
+    shutil.copytree(cast.shipped_country(), tmp_path / "country")
+
+    def add(text: str):
+        file = tmp_path / "country" / "agencies" / "library.toml"
+        file.write_text(text, encoding="utf-8")
+        mistakes = Mistakes()
+        read = cast.load(tmp_path / "country", mistakes)
+        return read.agencies, [each.removeprefix(f"{file}:") for each in mistakes.lines()]
+
+    return add
+
+
+def test_the_shipped_country_has_no_mistake():
+    agencies = cast.load_checked(cast.shipped_country()).agencies
+
+    kamakura = agencies["kamakura"]
+    assert kamakura.items >= {"household", "resident-record"}
+    acceptance = kamakura.acceptance("child-allowance")
+    assert acceptance.reads[2] == Read("bank-account", "accounts", "child-allowance", True)
+    assert [type(each) for each in acceptance.grants_when] == [AMemberIsYoungerThan, IsAtMost]
+    assert agencies["resident-network"].vault
+    assert agencies["police"].items == frozenset()
+
+
+def test_a_new_agency_is_one_more_file(country):
+    agencies, mistakes = country(LIBRARY)
+
+    assert mistakes == []
+    library = agencies["library"]
+    assert library.holding("household").answers == "after-a-clerk"
+    assert library.holding("household").announces
+    assert library.holding("income") is None
+    acceptance = library.acceptance("child-allowance")
+    assert acceptance.waits_for_clerk
+    assert library.acceptance("moving") is None
+    decided = Decided({"employer": "9123"}, {"income": {"total_income_yen": 5}}, date(2026, 4, 1))
+    assert acceptance.applies[0].values(decided) == {
+        "name": "9123",
+        "income": 5,
+        "since": "2026-04-01",
+        "kind": "reader",
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("waits_for_clerk = true", "sends_a_letter = true", "unknown key 'sends_a_letter'"),
+        ('rule = "is"', 'rule = "likes"', "rule: expected one of a-member-is-younger-than"),
+        ('answers = "after', 'answers = "maybe-after', "answers: expected one of at-once, after"),
+        ('provider = "tax"', 'provider = "taxes"', "provider: there is no agency taxes"),
+        ('provider = "tax"', 'provider = "accounts"', "item: accounts does not hold income"),
+        ('provider = "tax"', 'provider = "library"', "provider: leave it out for the office's own"),
+        ('procedure = "child', 'procedure = "adult', "procedure: there is no procedure adult-all"),
+        ('"is", item = "income"', '"is", item = "health"', "item: health is not among what the"),
+        ('{ item = "household", set', '{ item = "income", set', "item: library does not hold inc"),
+        ('"read", item = "income"', '"read", item = "health"', "set: health is not among what"),
+        ('from = "day"', 'from = "night"', "from: expected one of answer, read, day, text"),
+        ('id = "library"', 'id = "accounts"', "id: another agency has this id"),
+        ('id = "library"', 'id = "Library"', "id: 'Library' is no member's name"),
+    ],
+)
+def test_each_mistake_is_named_with_its_line(country, old, new, said):
+    wrong = LIBRARY.replace(old, new)
+
+    _, mistakes = country(wrong)
+
+    lines = wrong.splitlines()
+    assert any(
+        reason.startswith(said) and new in "\n".join(lines[int(line) - 1 : int(line) + 2])
+        for line, _, reason in (each.partition(": ") for each in mistakes)
+    ), mistakes
+
+
+def test_a_wrong_country_is_not_played(tmp_path):
+    shutil.copytree(cast.shipped_country(), tmp_path / "country")
+    (tmp_path / "country" / "agencies" / "library.toml").write_text('id = "library"\n')
+
+    with pytest.raises(CountryWrong):
+        cast.load_checked(tmp_path / "country")

@@ -1,0 +1,51 @@
+"""
+The cast: everything that a country's directory says about its offices and its people, read at once.
+
+Law and procedures have other owners, who read them themselves; this is what the world plays from.
+"""
+
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from kiban.shared.country import Mistakes
+from kiban.world import layouts, people
+from kiban.world.layouts import Layout
+from kiban.world.office import agencies
+from kiban.world.office.agencies import Agency
+from kiban.world.people import People
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    agencies: dict[str, Agency]
+    people: People
+    layouts: dict[str, Layout]
+
+    @property
+    def vault(self) -> Agency:
+        """The agency that plays the resident network."""
+        return next(each for each in self.agencies.values() if each.vault)
+
+
+def shipped_country() -> Path:
+    """The directory of the country that comes with Kiban."""
+    return Path(str(files("kiban.world"))) / "country"
+
+
+def load(country: Path, mistakes: Mistakes) -> Cast:
+    """Read agencies, layouts and people; what is wrong is noted, and nothing is raised here."""
+    known = agencies.load(country, mistakes)
+    return Cast(
+        agencies=known,
+        people=people.load(country, known.values(), mistakes),
+        layouts=layouts.load(country, mistakes),
+    )
+
+
+def load_checked(country: Path) -> Cast:
+    """Read a country that must be right."""
+    mistakes = Mistakes()
+    cast = load(country, mistakes)
+    mistakes.check()
+    return cast

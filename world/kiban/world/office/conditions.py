@@ -1,0 +1,106 @@
+"""
+Conditions: the closed list of rules by which an office decides without a clerk.
+
+A condition looks at one item that the office has read itself, on one day.  What a rule cannot express is for a
+clerk to decide (`waits_for_clerk`), not for a new rule in a data file.
+
+Refused, with file and line: a rule that is not on the list, a parameter that the rule does not have.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from kiban.shared.country import Table
+
+Values = Mapping[str, JsonValue]
+"""The values of one record, by field."""
+
+
+class Condition(Protocol):
+    @property
+    def item(self) -> str:
+        """The item whose record it looks at."""
+        ...
+
+    def met(self, values: Values, *, on: date) -> bool:
+        """Whether the record fulfils this condition on that day."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class AMemberIsYoungerThan:
+    """Somebody in a list has not yet had this birthday."""
+
+    item: str
+    list: str
+    field: str
+    years: int
+
+    def met(self, values: Values, *, on: date) -> bool:
+        members = values.get(self.list)
+        if not isinstance(members, list):
+            return False
+        births = [each.get(self.field) for each in members if isinstance(each, dict)]
+        return any(isinstance(birth, str) and self._younger(birth, on) for birth in births)
+
+    def _younger(self, birth: str, on: date) -> bool:
+        born = date.fromisoformat(birth)
+        years = on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+        return years < self.years
+
+
+@dataclass(frozen=True, slots=True)
+class IsAtMost:
+    item: str
+    field: str
+    value: int
+
+    def met(self, values: Values, *, on: date) -> bool:  # noqa: ARG002  no day matters to it
+        number = values.get(self.field)
+        return isinstance(number, int) and number <= self.value
+
+
+@dataclass(frozen=True, slots=True)
+class IsAtLeast:
+    item: str
+    field: str
+    value: int
+
+    def met(self, values: Values, *, on: date) -> bool:  # noqa: ARG002
+        number = values.get(self.field)
+        return isinstance(number, int) and number >= self.value
+
+
+@dataclass(frozen=True, slots=True)
+class Is:
+    """A field says exactly this."""
+
+    item: str
+    field: str
+    value: str
+
+    def met(self, values: Values, *, on: date) -> bool:  # noqa: ARG002
+        return values.get(self.field) == self.value
+
+
+RULES: dict[str, Callable[[Table], Condition]] = {
+    "a-member-is-younger-than": lambda table: AMemberIsYoungerThan(
+        table.text("item"), table.text("list"), table.text("field"), table.integer("years")
+    ),
+    "is-at-most": lambda table: IsAtMost(
+        table.text("item"), table.text("field"), table.integer("value")
+    ),
+    "is-at-least": lambda table: IsAtLeast(
+        table.text("item"), table.text("field"), table.integer("value")
+    ),
+    "is": lambda table: Is(table.text("item"), table.text("field"), table.text("value")),
+}
+
+
+def read_condition(table: Table) -> Condition:
+    """Read one condition of an agency's file."""
+    return RULES[table.choice("rule", tuple(RULES))](table)
