@@ -9,6 +9,7 @@ Sources: 法人番号 check digit: 法人番号の指定等に関する省令 �
 digit; 個人番号: 番号法施行令 第8条; 住民票コード: 住民基本台帳法施行規則 第1条.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -20,6 +21,20 @@ def check_member(text: str) -> str:
     """A member's name: lower-case letters, digits and hyphens, 2 to 63 characters."""
     if not _MEMBER.fullmatch(text):
         raise ValueError(f"{text!r} is no member's name: lower-case letters, digits, hyphens")
+    return text
+
+
+def check_name(text: str) -> str:
+    """What affairs, items, procedures and rows of the law are called, as in `exchanges.Name`."""
+    if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{0,62}", text):
+        raise ValueError(f"{text!r} is no name: lower-case letters, digits, hyphens, dots")
+    return text
+
+
+def check_field(text: str) -> str:
+    """What a field of an item or a form is called."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,62}", text):
+        raise ValueError(f"{text!r} is no field's name: lower-case letters, digits, underscores")
     return text
 
 
@@ -85,3 +100,8 @@ class Pseudonym:
 
     def __repr__(self) -> str:
         return "Pseudonym(…)"
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight digits that tell two pseudonyms apart where one is shown, and say nothing of either."""
+        return hashlib.sha256(b"fingerprint" + self.value).hexdigest()[:8]

@@ -31,8 +31,8 @@ class SignedCaller:
     """Who sent a request, proven by its signature."""
 
     member: Member
-    evidence: str
-    """SHA-256 over what was signed and the signature: names this very request."""
+    presented: signatures.Presented
+    """What was signed, and the signature: the evidence that this very request was made."""
 
 
 class Members(Access[SignedCaller]):
@@ -71,7 +71,7 @@ class Members(Access[SignedCaller]):
         presented.verify(member.signing_key, at=at)
         self._nonces.spend(presented, at=at)
         trace.saw(caller=member.id)
-        return SignedCaller(member, presented.evidence)
+        return SignedCaller(member, presented)
 
 
 class SignedHttp:

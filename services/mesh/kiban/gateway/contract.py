@@ -132,9 +132,13 @@ class Desk(Protocol):
 
 
 class Presentation(Shape):
-    """A permit, presented to its provider by its inquirer (a `Signed` request)."""
+    """A permit, presented to its provider by its inquirer, in a request that the inquirer signs."""
 
     permit: str = Field(max_length=8_000_000, description="JWS of type kiban-permit")
+    retry: bool = Field(
+        default=False,
+        description="the reply did not arrive: give the stored one, read nothing anew",
+    )
 
 
 class Answer(Shape):
@@ -215,12 +219,20 @@ class Submission(Shape):
     """An application on its way to an office: the permit, and the application sealed for it."""
 
     permit: str = Field(max_length=20_000)
-    sealed: Sealed
+    sealed: Sealed = Field(description="canonical Package under the pair key")
+
+
+class Package(Shape):
+    """What is sealed for the office: the application, by an id that makes sending it again harmless."""
+
+    application: Hex32
+    signed: SignedApplication
 
 
 class AcceptedApplication(Shape):
     """An application as the office's desk gets it, about a person by the office's own number."""
 
+    application: Hex32 = Field(description="the portal's id of the application")
     exchange: Hex32
     procedure: Name
     person: PersonNumber
@@ -231,7 +243,7 @@ class AcceptedApplication(Shape):
 class Receipt(Shape):
     """What an office tells the portal about an application: received, decided."""
 
-    application: Hex32 = Field(description="the submission's exchange")
+    application: Hex32 = Field(description="the portal's id of the application")
     office: MemberId
     event: Literal["received", "waiting", "granted", "refused", "returned"]
     at: Seconds

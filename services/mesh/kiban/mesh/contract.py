@@ -7,10 +7,12 @@ cannot read, logs, and only then permits.  Bodies never pass it.
 Source: DESIGN 5.1 to 5.4 and 5.8; plan rows MSH-04, MSH-09 to MSH-11.
 """
 
+import hashlib
 from typing import Literal
 
 from pydantic import Field
 
+from kiban.shared import canonical
 from kiban.shared.exchanges import Claims, Hex32, Hex64, MemberId, Sealed, Seconds, Shape
 from kiban.shared.problems import Problem
 
@@ -65,6 +67,15 @@ class NotInLog(Problem):
     slug, title, status = "not-in-log", "The log holds no such leaf", 404
 
 
+def leaf_of(body: str) -> str:
+    """
+    The log's leaf for a record's or an outcome's text (RFC 9162, section 2.1.1), 64 hexadecimal digits.
+
+    The tree stands over digests, not over records, so the published log shows nobody who asks whom.
+    """
+    return hashlib.sha256(b"\0" + hashlib.sha256(body.encode()).digest()).hexdigest()
+
+
 class Basis(Shape):
     """Why an exchange is permitted: a row of the legal table, or the person's own act."""
 
@@ -92,6 +103,15 @@ class Record(Shape):
     line_seed: Sealed
     line: Sealed
     request: Hex64 = Field(description="evidence of the inquirer's signed request")
+
+    @property
+    def body(self) -> str:
+        """The canonical text, as the log keeps it."""
+        return canonical.encode(self.model_dump(mode="json")).decode()
+
+    @property
+    def leaf(self) -> str:
+        return leaf_of(self.body)
 
 
 class Permit(Shape):

@@ -1,0 +1,268 @@
+"""
+Asking: how an agency inquires (情報照会) of another, submits an application, and takes a pseudonym.
+
+An inquiry, in order:
+
+1. the agency's numbers become its pseudonyms, shuffled afresh and padded to a size class
+2. they are blinded under one fresh seed and sent to the core, in a new trace
+3. the permit that comes back is verified: it is what was asked, and what was logged
+4. the own record is written, before anything is presented
+5. the permit is presented to the provider directly; the answer is opened and its signature verified
+
+Refused: a permit or an answer that is not what was asked.
+
+Sources: DESIGN 5.1, 5.3; the protocol's page, sections 5.1 and 5.3, attacks H8, M6; plan rows MSH-03, MSH-15.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from kiban.gateway import blinding, store
+from kiban.gateway.client import GatewayClient
+from kiban.gateway.contract import (
+    ANSWER,
+    ANSWER_LABEL,
+    RECEIPT,
+    SUBMISSION_LABEL,
+    Acquisition,
+    Answer,
+    AnswerRefused,
+    InquiryReply,
+    InquiryRequest,
+    Package,
+    PermitRefused,
+    PersonReply,
+    PersonUnknown,
+    Presentation,
+    Receipt,
+    Submission,
+    SubmissionReply,
+    SubmissionRequest,
+)
+from kiban.gateway.standing import Standing
+from kiban.identity.authority.contract import TokenReply
+from kiban.mesh.contract import Permit, TokenRedemption
+from kiban.shared import canonical, tokens, trace
+from kiban.shared.exchanges import TOKEN, Claims, Kind, TokenPayload, new_id, new_seed
+from kiban.shared.identifiers import Pseudonym
+from kiban.shared.members import Member
+
+VALID = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an exchange is to be: its kind and claims, without the people."""
+
+    kind: Kind
+    provider: str
+    affair: str
+    item: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The asking side of a gateway."""
+
+    standing: Standing
+
+    async def inquire(self, request: InquiryRequest) -> InquiryReply:
+        """Ask for one item about some people; steps 1 to 5."""
+        codes = await self._codes(request.people)
+        order = blinding.shuffle(len(codes))
+        wish = Wish("inquiry", request.provider, request.affair, request.item)
+        note = bytes.fromhex(request.consent) if request.consent else blinding.NO_NOTE
+        with trace.new_trace(f"inquiry by {self.standing.id}"):
+            token, permit = await self._permitted(wish, order.arrange(codes), note)
+            await self._note(permit, codes)
+            return await self._presented(token, permit, order, len(codes))
+
+    async def submit(self, request: SubmissionRequest) -> SubmissionReply:
+        """Carry an application to its office; the office knows a repeated one by its id."""
+        me, codes = self.standing, await self._codes([request.person])
+        wish = Wish("submission", request.office, request.affair, request.procedure)
+        with trace.new_trace(f"submission by {me.id}"):
+            token, permit = await self._permitted(wish, codes, blinding.NO_NOTE)
+            await self._note(permit, codes)
+            office = await me.members.resolve(request.office)
+            package = Package(application=request.id, signed=request.signed)
+            sealed = me.identity.seal(
+                canonical.encode(package.model_dump(mode="json")),
+                to=office,
+                label=SUBMISSION_LABEL,
+                context=permit.record.claims.context,
+            )
+            client = await self._client(request.office)
+            reply = await client.receive_submission(Submission(permit=token, sealed=sealed))
+            receipt = read_receipt(reply.receipt, office)
+            await self._result(permit, "answered")
+        return SubmissionReply(exchange=permit.record.claims.id, leaf=permit.leaf, receipt=receipt)
+
+    async def acquire(self, acquisition: Acquisition, resident_network: str) -> PersonReply:
+        """Take the agency's pseudonym for a person whose four attributes it has (取得番号)."""
+        me = self.standing
+        async with me.db.read() as connection:
+            known = await me.people.code(connection, acquisition.person)
+        if known is not None:
+            return PersonReply(person=acquisition.person, known=True)
+        origin = await me.members.origin(resident_network)
+        reply = await me.signed.post(f"{origin}/acquisitions", acquisition.attributes)
+        token = TokenReply.model_validate_json(reply.content).token
+        return await self.use_token(token, acquisition.person)
+
+    async def use_token(self, token: str, person: str) -> PersonReply:
+        """Redeem the authority's token; the number that the pseudonym has here, or gets now."""
+        me = self.standing
+        with trace.new_trace(f"acquisition by {me.id}"):
+            code = await self._redeemed(token)
+            trace.saw(own_pseudonym=code.fingerprint)
+        async with me.db.begin() as connection:
+            new = await me.people.put(connection, code, person, epoch=me.epoch)
+            kept = await me.people.person(connection, code)
+        if kept is None:
+            raise PersonUnknown("the number is another person's here")
+        return PersonReply(person=kept, known=not new)
+
+    async def _redeemed(self, token: str) -> Pseudonym:
+        me = self.standing
+        redemption = TokenRedemption(token=token, party=me.id)
+        reply = await me.mesh.redeem_token(redemption)
+        permit = blinding.read_permit(reply.permit, await me.core())
+        sealer = await me.members.resolve(permit.record.sealer)
+        payload = TokenPayload.model_validate(
+            tokens.verify(token, key=sealer.signing_key, typ=TOKEN)
+        )
+        if permit.record.claims != payload.claims:
+            raise PermitRefused("the permit is for another token", rule="claims")
+        opened = blinding.open_permit(
+            me.identity,
+            await me.mode(),
+            permit,
+            core=await me.core(),
+            sealer=sealer,
+            epoch=me.epoch,
+        )
+        await self._note(permit, opened.codes, result="answered")
+        return opened.codes[0]
+
+    async def _codes(self, people: Sequence[str]) -> list[Pseudonym]:
+        async with self.standing.db.read() as connection:
+            known = await self.standing.people.codes(connection, people)
+        if missing := [person for person in people if person not in known]:
+            raise PersonUnknown(f"{len(missing)} of {len(people)} numbers have no pseudonym here")
+        return [known[person] for person in people]
+
+    async def _permitted(
+        self, wish: Wish, codes: Sequence[Pseudonym], note: bytes
+    ) -> tuple[str, Permit]:
+        me = self.standing
+        ends = await me.ends(wish.provider)
+        claims = Claims(
+            id=new_id(),
+            kind=wish.kind,
+            inquirer=me.id,
+            provider=wish.provider,
+            affair=wish.affair,
+            item=wish.item,
+            people=len(codes),
+            inquirer_epoch=me.epoch,
+            until=int((me.clock() + VALID).timestamp()),
+        )
+        blinded = blinding.blind(
+            me.identity, ends, await me.mode(), claims, codes, seed=new_seed(), note=note
+        )
+        trace.saw(own_pseudonym=", ".join(sorted({code.fingerprint for code in codes})[:3]))
+        reply = await me.mesh.issue_permit(blinded)
+        permit = blinding.read_permit(reply.permit, ends.core)
+        if (permit.record.claims, permit.record.commitment) != (claims, blinded.commitment):
+            raise PermitRefused("the permit is for another exchange", rule="claims")
+        trace.saw(basis=permit.record.basis.row, leaf=permit.leaf[:16])
+        return reply.permit, permit
+
+    async def _presented(
+        self, token: str, permit: Permit, order: blinding.Order, people: int
+    ) -> InquiryReply:
+        me, claims = self.standing, permit.record.claims
+        provider = await me.members.resolve(permit.record.provider)
+        client = await self._client(provider.id)
+        reply = await client.answer(Presentation(permit=token))
+        found = None
+        if reply.sealed is not None:
+            found = self._opened(reply.sealed, permit, provider)
+        await self._result(permit, "answered" if found else "waits", token)
+        return InquiryReply(
+            exchange=claims.id,
+            leaf=permit.leaf,
+            basis=permit.record.basis.row,
+            waits=reply.waits,
+            statements=order.restore(found[1].statements, people) if found else [],
+            answer=found[0] if found else None,
+        )
+
+    def _opened(self, sealed: str, permit: Permit, provider: Member) -> tuple[str, Answer]:
+        claims = permit.record.claims
+        token = self.standing.identity.open(
+            sealed, sender=provider, label=ANSWER_LABEL, context=claims.context
+        ).decode()
+        answer = Answer.model_validate(tokens.verify(token, key=provider.signing_key, typ=ANSWER))
+        expected = (claims.id, provider.id, claims.item, claims.people)
+        if (answer.exchange, answer.provider, answer.item, len(answer.statements)) != expected:
+            raise AnswerRefused("the answer is to another question", rule="exchange")
+        return token, answer
+
+    async def _note(
+        self, permit: Permit, codes: Sequence[Pseudonym], result: str = "permitted"
+    ) -> None:
+        me = self.standing
+        async with me.db.begin() as connection:
+            await note(connection, me, permit, codes, side="asked", result=result)
+
+    async def _result(self, permit: Permit, result: str, token: str | None = None) -> None:
+        """What became of the exchange; a waiting one keeps its permit, to ask again with it."""
+        keep = token if result == "waits" else None
+        async with self.standing.db.begin() as connection:
+            await store.note_result(connection, permit.record.claims.id, "asked", result, keep)
+
+    async def _client(self, member: str) -> GatewayClient:
+        return GatewayClient(self.standing.signed, await self.standing.members.origin(member))
+
+
+async def note(
+    connection: store.AsyncConnection,
+    me: Standing,
+    permit: Permit,
+    codes: Sequence[Pseudonym],
+    *,
+    side: str,
+    result: str,
+    reply: str | None = None,
+) -> bool:
+    """Write one exchange into the own record; false if it stood there."""
+    record = permit.record
+    number = await store.note_exchange(
+        connection,
+        exchange=record.claims.id,
+        side=side,
+        counterpart=record.provider if side == "asked" else record.claims.inquirer,
+        kind=record.claims.kind,
+        affair=record.claims.affair,
+        item=record.claims.item,
+        basis=record.basis.row or record.basis.kind,
+        leaf=permit.leaf,
+        at=me.clock(),
+        result=result,
+        reply=reply,
+        proven=False,
+    )
+    if number is not None:
+        await store.note_people(connection, number, [me.people.wrap(code) for code in codes])
+    return number is not None
+
+
+def read_receipt(token: str, office: Member) -> Receipt:
+    """The receipt, if this office signed it."""
+    receipt = Receipt.model_validate(tokens.verify(token, key=office.signing_key, typ=RECEIPT))
+    if receipt.office != office.id:
+        raise AnswerRefused("the receipt is another office's", rule="office")
+    return receipt

@@ -1,0 +1,135 @@
+"""
+A gateway, seen from another member (`GatewayClient`) and from the agency's own system (`InnerClient`).
+
+One method for each operation, by the same name on both sides.
+"""
+
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from kiban.gateway.contract import (
+    Acquisition,
+    AnswerReply,
+    ApprovalReply,
+    ApprovalUse,
+    ConsentDelivery,
+    ConsentEnd,
+    ConsentReceipt,
+    ExchangeNotes,
+    Findings,
+    InquiryReply,
+    InquiryRequest,
+    Lines,
+    PersonReply,
+    Presentation,
+    ReceiptReply,
+    Receipts,
+    RefusalNotes,
+    SealedReceipts,
+    Submission,
+    SubmissionReply,
+    SubmissionRequest,
+    TokenUse,
+)
+from kiban.mesh.contract import InclusionProof
+from kiban.shared import canonical
+from kiban.shared.http import Http
+from kiban.shared.membership import SignedHttp
+from kiban.shared.settings import Secret
+
+Reply = TypeVar("Reply", bound=BaseModel)
+
+
+class GatewayClient:
+    """Another member's gateway; each request is signed."""
+
+    def __init__(self, signed: SignedHttp, origin: str) -> None:
+        self._signed = signed
+        self._origin = origin
+
+    async def answer(self, presentation: Presentation) -> AnswerReply:
+        reply = await self._signed.post(f"{self._origin}/answers", presentation)
+        return AnswerReply.model_validate_json(reply.content)
+
+    async def receive_submission(self, submission: Submission) -> ReceiptReply:
+        reply = await self._signed.post(f"{self._origin}/submissions", submission)
+        return ReceiptReply.model_validate_json(reply.content)
+
+    async def receive_consents(self, delivery: ConsentDelivery) -> ConsentReceipt:
+        reply = await self._signed.post(f"{self._origin}/consents", delivery)
+        return ConsentReceipt.model_validate_json(reply.content)
+
+    async def receive_consent_end(self, end: ConsentEnd) -> ConsentReceipt:
+        reply = await self._signed.post(f"{self._origin}/consents/ended", end)
+        return ConsentReceipt.model_validate_json(reply.content)
+
+    async def list_receipts(self, after: int) -> SealedReceipts:
+        reply = await self._signed.get(f"{self._origin}/receipts?after={after}")
+        return SealedReceipts.model_validate_json(reply.content)
+
+
+class InnerClient:
+    """The agency's own gateway, called by the agency's own system with the agency's key."""
+
+    def __init__(self, http: Http, origin: str, key: Secret) -> None:
+        self._http = http
+        self._origin = origin
+        self._key = key
+
+    def __repr__(self) -> str:
+        return f"InnerClient({self._origin})"
+
+    async def inquire(self, request: InquiryRequest) -> InquiryReply:
+        return await self._post("inquiries", request, InquiryReply)
+
+    async def submit(self, request: SubmissionRequest) -> SubmissionReply:
+        return await self._post("submissions", request, SubmissionReply)
+
+    async def acquire(self, acquisition: Acquisition) -> PersonReply:
+        return await self._post("people", acquisition, PersonReply)
+
+    async def use_token(self, use: TokenUse) -> PersonReply:
+        return await self._post("tokens", use, PersonReply)
+
+    async def deliver_approval(self, use: ApprovalUse) -> ApprovalReply:
+        return await self._post("approvals", use, ApprovalReply)
+
+    async def end_consent(self, end: ConsentEnd) -> ApprovalReply:
+        return await self._post("consents/ended", end, ApprovalReply)
+
+    async def read_lines(self, person: str) -> Lines:
+        return await self._get(f"lines?person={person}", Lines)
+
+    async def read_findings(self) -> Findings:
+        return await self._get("findings", Findings)
+
+    async def prove(self, leaf: str) -> InclusionProof:
+        return await self._get(f"proofs?leaf={leaf}", InclusionProof)
+
+    async def fetch_receipts(self, office: str, after: int) -> Receipts:
+        return await self._get(f"receipts?office={office}&after={after}", Receipts)
+
+    async def list_exchanges(self, after: int = 0) -> ExchangeNotes:
+        return await self._get(f"exchanges?after={after}", ExchangeNotes)
+
+    async def list_refusals(self) -> RefusalNotes:
+        return await self._get("refusals", RefusalNotes)
+
+    async def _post(self, path: str, shape: BaseModel, reply: type[Reply]) -> Reply:
+        body = canonical.encode(shape.model_dump(mode="json"))
+        return await self._send("POST", path, body, reply)
+
+    async def _get(self, path: str, reply: type[Reply]) -> Reply:
+        return await self._send("GET", path, b"", reply)
+
+    async def _send(self, method: str, path: str, body: bytes, reply: type[Reply]) -> Reply:
+        headers = {
+            "authorization": f"Bearer {self._key.reveal()}",
+            "accept": "application/json",
+            "content-type": "application/json",
+        }
+        found = await self._http.send(
+            method, f"{self._origin}/inner/{path}", content=body, headers=headers
+        )
+        return reply.model_validate_json(found.raise_problem().content)

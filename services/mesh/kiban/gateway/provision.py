@@ -1,0 +1,327 @@
+"""
+Provision (情報提供): how an agency answers a permit that is presented to it.
+
+Checked offline, in this order: the core's signature and leaf; the presenter; the time; the epoch; that the permit
+was not used; the seed against its commitment; then whose it is; the consent where the basis says so; the agency's
+own flags.  One transaction spends the permit, writes the own record and queues the outcome, with the seed sealed
+for the portal again.  Only then data leaves, signed and sealed for the inquirer.
+
+A permit answers once.  A presenter whose reply was lost says `retry` and gets the stored reply; nothing is read
+anew.  Withheld and not held look alike to everybody outside.  Each refusal is recorded.
+
+Sources: DESIGN 5.3; the protocol's page, section 5.3, attacks C2, H9, M7, M9; plan rows MSH-05, MSH-10.
+"""
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kiban.gateway import asking, blinding, consents, store
+from kiban.gateway.blinding import Opened
+from kiban.gateway.contract import (
+    ANSWER,
+    ANSWER_LABEL,
+    RECEIPT,
+    SUBMISSION_LABEL,
+    AcceptedApplication,
+    Answer,
+    AnswerReply,
+    ConsentEnded,
+    Desk,
+    Held,
+    NotConsented,
+    NotThePresenter,
+    Package,
+    PermitExpired,
+    PermitRefused,
+    PermitSpent,
+    PersonUnknown,
+    Presentation,
+    Reading,
+    Receipt,
+    ReceiptReply,
+    Records,
+    Statement,
+    Submission,
+)
+from kiban.gateway.standing import Standing
+from kiban.mesh.contract import OUTCOME, Outcome, Permit
+from kiban.shared import canonical, tokens, trace
+from kiban.shared.exchanges import LINE_SEED
+from kiban.shared.identifiers import Pseudonym
+from kiban.shared.members import Member
+from kiban.shared.problems import Problem
+
+OUTCOMES = "outcome"
+"""The outbox's topic for second leaves on their way to the core."""
+
+
+@dataclass(frozen=True, slots=True)
+class Provision:
+    """The answering side of a gateway."""
+
+    standing: Standing
+    records: Records
+    desk: Desk
+    salt: bytes
+    """Secret; makes the digest of a statement tell nobody its values."""
+
+    async def answer(self, presenter: Member, presentation: Presentation) -> AnswerReply:
+        """Answer a permit; a refusal is recorded and then raised."""
+        permit: Permit | None = None
+        try:
+            permit = await self._checked(presenter, presentation.permit, "inquiry")
+            return await self._answered(presenter, permit, retry=presentation.retry)
+        except Problem as problem:
+            await self._refused(presenter, permit, problem)
+            raise
+
+    async def receive_submission(self, presenter: Member, submission: Submission) -> ReceiptReply:
+        """Take an application in; the same one again gets the same receipt."""
+        permit: Permit | None = None
+        try:
+            permit = await self._checked(presenter, submission.permit, "submission")
+            return await self._taken_in(presenter, permit, submission.sealed)
+        except Problem as problem:
+            await self._refused(presenter, permit, problem)
+            raise
+
+    async def _checked(self, presenter: Member, token: str, kind: str) -> Permit:
+        me = self.standing
+        permit = blinding.read_permit(token, await me.core())
+        claims = permit.record.claims
+        if (presenter.id, presenter.thumbprint) != (claims.inquirer, permit.thumbprint):
+            raise NotThePresenter("a permit is presented by its inquirer", sent=presenter.id)
+        if claims.kind != kind:
+            raise PermitRefused(f"a permit of kind {kind} is expected", sent=claims.kind)
+        if permit.record.provider != me.id:
+            raise PermitRefused("the permit is for another provider", sent=permit.record.provider)
+        trace.saw(exchange=claims.id, basis=permit.record.basis.row, leaf=permit.leaf[:16])
+        return permit
+
+    async def _answered(self, presenter: Member, permit: Permit, *, retry: bool) -> AnswerReply:
+        me, claims = self.standing, permit.record.claims
+        async with me.db.read() as connection:
+            spent = await store.find_exchange(connection, claims.id, "answered")
+        if spent is not None and not (retry and spent.result == "waits"):
+            return _repeated(spent.result, spent.reply, retry=retry)
+        if spent is None:
+            self._check_time(permit)
+        opened = await self._opened(permit)
+        try:
+            return await self._decided(presenter, permit, opened, known=spent is not None)
+        except (NotConsented, ConsentEnded) as problem:
+            await self._spend(permit, opened, None, answered=False, result=problem.slug)
+            raise
+
+    async def _decided(
+        self, presenter: Member, permit: Permit, opened: Opened, *, known: bool
+    ) -> AnswerReply:
+        async with self.standing.db.begin() as connection:
+            await self._consent(connection, permit, opened)
+        found = await self._read(permit, opened.codes)
+        if any(reading == "waits" for _, reading in found):
+            return await self._waits(permit, opened, known=known)
+        statements = [self._statement(permit, person, reading) for person, reading in found]
+        reply = self._reply(presenter, permit, statements)
+        await self._spend(permit, opened, reply, answered=any(statements))
+        return AnswerReply(sealed=reply)
+
+    def _check_time(self, permit: Permit) -> None:
+        now = int(self.standing.clock().timestamp())
+        if now > permit.record.claims.until:
+            raise PermitExpired("the permit has expired", sent=str(permit.record.claims.until))
+
+    async def _opened(self, permit: Permit) -> Opened:
+        me = self.standing
+        opened = blinding.open_permit(
+            me.identity,
+            await me.mode(),
+            permit,
+            core=await me.core(),
+            sealer=await me.members.resolve(permit.record.sealer),
+            epoch=me.epoch,
+        )
+        shown = sorted({code.fingerprint for code in opened.codes})[:3]
+        trace.saw(own_pseudonym=", ".join(shown))
+        return opened
+
+    async def _consent(
+        self, connection: store.AsyncConnection, permit: Permit, opened: Opened
+    ) -> str | None:
+        """The consent on which the inquiry rests, checked; None where the law alone permits it."""
+        if permit.record.basis.kind != "consent":
+            return None
+        me = self.standing
+        found = await store.find_consent(connection, opened.note.hex(), me.people)
+        consent = consents.require(found)
+        consent.check(permit.record.claims, opened.codes, at=me.clock())
+        return consent.record.id
+
+    async def _read(self, permit: Permit, codes: Sequence[Pseudonym]) -> list[tuple[str, Reading]]:
+        me, claims = self.standing, permit.record.claims
+        async with me.db.read() as connection:
+            persons = await me.people.persons(connection, codes)
+        at, item = me.clock(), str(claims.item)
+        found: dict[str, Reading] = {
+            person: await self.records.read(person, item, inquirer=claims.inquirer, at=at)
+            for person in persons.values()
+        }
+        return [
+            (persons[code], found[persons[code]]) if code in persons else ("", "not-held")
+            for code in codes
+        ]
+
+    def _reply(self, presenter: Member, permit: Permit, statements: list[Statement | None]) -> str:
+        me, claims = self.standing, permit.record.claims
+        answer = Answer(
+            exchange=claims.id,
+            provider=me.id,
+            item=str(claims.item),
+            statements=statements,
+            answered_at=int(me.clock().timestamp()),
+        )
+        signed = tokens.sign(
+            answer.model_dump(mode="json"), key=me.identity.signing_key, kid=me.id, typ=ANSWER
+        )
+        return me.identity.seal(
+            signed.encode(), to=presenter, label=ANSWER_LABEL, context=claims.context
+        )
+
+    def _statement(self, permit: Permit, person: str, reading: Reading) -> Statement | None:
+        if not isinstance(reading, Held):
+            return None
+        item = str(permit.record.claims.item)
+        version = canonical.encode([person, item, reading.version])
+        salt = hmac.digest(self.salt, version, "sha256")
+        return Statement(
+            item=item,
+            provider=self.standing.id,
+            layout=permit.record.layout,
+            as_of=reading.as_of,
+            values=reading.values,
+            salt=salt[:16].hex(),
+        )
+
+    async def _spend(
+        self,
+        permit: Permit,
+        opened: Opened,
+        reply: str | None,
+        *,
+        answered: bool,
+        result: str | None = None,
+    ) -> None:
+        """Spend permit and consent, write the own record, queue the outcome: all or nothing."""
+        me = self.standing
+        refused, result = result is not None, result or ("answered" if answered else "not-held")
+        async with me.db.begin() as connection:
+            if not refused and (used := await self._consent(connection, permit, opened)):
+                await store.use_consent(connection, used)
+            new = await asking.note(
+                connection, me, permit, opened.codes, side="answered", result=result, reply=reply
+            )
+            if not new:
+                await self._finish_waiting(connection, permit, result, reply)
+            await self._queue_outcome(connection, permit, opened.seed, answered=answered)
+
+    async def _finish_waiting(
+        self, connection: store.AsyncConnection, permit: Permit, result: str, reply: str | None
+    ) -> None:
+        spent = await store.find_exchange(connection, permit.record.claims.id, "answered")
+        if spent is None or spent.result != "waits":
+            raise PermitSpent("the permit was used at the same moment")
+        await store.note_result(connection, permit.record.claims.id, "answered", result, reply)
+
+    async def _waits(self, permit: Permit, opened: Opened, *, known: bool) -> AnswerReply:
+        """A person must decide first: the permit is kept open for its presenter."""
+        if not known:
+            me = self.standing
+            async with me.db.begin() as connection:
+                await asking.note(
+                    connection, me, permit, opened.codes, side="answered", result="waits"
+                )
+        return AnswerReply(sealed=None, waits=True)
+
+    async def _queue_outcome(
+        self, connection: store.AsyncConnection, permit: Permit, seed: bytes, *, answered: bool
+    ) -> None:
+        me, claims = self.standing, permit.record.claims
+        sealed = me.identity.seal(
+            seed, to=await me.portal(), label=LINE_SEED, context=claims.context
+        )
+        outcome = Outcome(exchange=claims.id, provider=me.id, answered=answered, line_seed=sealed)
+        token = tokens.sign(
+            outcome.model_dump(mode="json"), key=me.identity.signing_key, kid=me.id, typ=OUTCOME
+        )
+        await me.outbox.put(connection, OUTCOMES, {"outcome": token}, key=claims.id, at=me.clock())
+
+    async def _taken_in(self, presenter: Member, permit: Permit, sealed: str) -> ReceiptReply:
+        me, claims = self.standing, permit.record.claims
+        package = Package.model_validate_json(
+            me.identity.open(
+                sealed, sender=presenter, label=SUBMISSION_LABEL, context=claims.context
+            )
+        )
+        self._check_time(permit)
+        opened = await self._opened(permit)
+        receipt = await self._accepted(permit, opened, package)
+        async with me.db.begin() as connection:
+            if await asking.note(
+                connection, me, permit, opened.codes, side="answered", result="answered"
+            ):
+                await self._queue_outcome(connection, permit, opened.seed, answered=True)
+            await store.put_receipt(connection, receipt)
+            kept = await store.find_receipt(connection, package.application, "received")
+        return ReceiptReply(receipt=self.sign_receipt(kept or receipt))
+
+    async def _accepted(self, permit: Permit, opened: Opened, package: Package) -> Receipt:
+        me, claims = self.standing, permit.record.claims
+        async with me.db.read() as connection:
+            person = await me.people.person(connection, opened.codes[0])
+        if person is None:
+            raise PersonUnknown("this office does not know the applicant")
+        now = int(me.clock().timestamp())
+        await self.desk.accept(
+            AcceptedApplication(
+                application=package.application,
+                exchange=claims.id,
+                procedure=str(claims.item),
+                person=person,
+                signed=package.signed,
+                received_at=now,
+            )
+        )
+        return Receipt(
+            application=package.application,
+            office=me.id,
+            event="received",
+            at=now,
+            digest=hashlib.sha256(package.signed.application.encode()).hexdigest(),
+            message={"ja": "申請を受け付けました。", "en": "The application was received."},
+        )
+
+    def sign_receipt(self, receipt: Receipt) -> str:
+        me = self.standing
+        return tokens.sign(
+            receipt.model_dump(mode="json"), key=me.identity.signing_key, kid=me.id, typ=RECEIPT
+        )
+
+    async def _refused(self, presenter: Member, permit: Permit | None, problem: Problem) -> None:
+        async with self.standing.db.begin() as connection:
+            await store.note_refusal(
+                connection,
+                at=self.standing.clock(),
+                sender=presenter.id,
+                problem=problem.slug,
+                exchange=permit.record.claims.id if permit else None,
+            )
+
+
+def _repeated(result: str, reply: str | None, *, retry: bool) -> AnswerReply:
+    if retry and reply is not None:
+        return AnswerReply(sealed=reply)
+    if retry and result == "waits":
+        return AnswerReply(sealed=None, waits=True)
+    raise PermitSpent("the permit was used before", rule="once", result=result)

@@ -1,0 +1,395 @@
+"""
+What a gateway keeps: the agency's own pseudonyms (wrapped), its own record of exchanges, consents, receipts.
+
+An exchange is spent, recorded and its outcome queued in one transaction, so that a permit answers once and the
+citizen's line is durable before any data leaves.  Rows are added, never overwritten, except for what became of
+them: an exchange's result, a consent's uses and end.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    Row,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kiban.gateway.consents import Consent
+from kiban.gateway.contract import (
+    ConsentRecord,
+    ExchangeNote,
+    Finding,
+    Line,
+    Receipt,
+    RefusalNote,
+)
+from kiban.shared.database import Blob, Instant, JSONDocument, insert_new
+from kiban.shared.identifiers import Pseudonym
+from kiban.shared.keyring import Wrapping, keyring_table
+from kiban.shared.outbox import outbox_table
+
+metadata = MetaData()
+keyring = keyring_table(metadata)
+outbox = outbox_table(metadata)
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+people = Table(
+    "people",
+    metadata,
+    Column("code", Blob, primary_key=True),
+    Column("person", String(64), nullable=False, unique=True),
+    Column("epoch", Integer, nullable=False),
+)
+exchanges = Table(
+    "exchanges",
+    metadata,
+    Column("number", _NUMBER, primary_key=True),
+    Column("exchange", String(32), nullable=False),
+    Column("side", String(10), nullable=False),
+    Column("counterpart", String(63), nullable=False),
+    Column("kind", String(20), nullable=False),
+    Column("affair", String(63)),
+    Column("item", String(63)),
+    Column("basis", String(63), nullable=False),
+    Column("leaf", String(64), nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("result", String(63), nullable=False),
+    Column("reply", Text),
+    Column("proven", Boolean, nullable=False, default=False),
+    UniqueConstraint("exchange", "side", name="exchanges_once"),
+)
+exchange_people = Table(
+    "exchange_people",
+    metadata,
+    Column("exchange", _NUMBER, nullable=False),
+    Column("code", Blob, nullable=False),
+    Index("exchange_people_by_code", "code"),
+)
+consents = Table(
+    "consents",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("code", Blob, nullable=False),
+    Column("record", JSONDocument, nullable=False),
+    Column("token", Text, nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("uses", Integer, nullable=False),
+    Column("ended_at", Instant),
+)
+receipts = Table(
+    "receipts",
+    metadata,
+    Column("number", _NUMBER, primary_key=True),
+    Column("application", String(32), nullable=False),
+    Column("event", String(20), nullable=False),
+    Column("receipt", JSONDocument, nullable=False),
+    UniqueConstraint("application", "event", name="receipts_once"),
+)
+refusals = Table(
+    "refusals",
+    metadata,
+    Column("number", _NUMBER, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("sender", String(63), nullable=False),
+    Column("problem", String(63), nullable=False),
+    Column("exchange", String(32)),
+)
+entries = Table(
+    "entries",
+    metadata,
+    Column("index", _NUMBER, primary_key=True),
+    Column("exchange", String(32), nullable=False, index=True),
+    Column("kind", String(10), nullable=False),
+    Column("leaf", String(64), nullable=False),
+    Column("body", Text, nullable=False),
+)
+lines = Table(
+    "lines",
+    metadata,
+    Column("index", _NUMBER, nullable=False),
+    Column("code", Blob, nullable=False),
+    Column("line", JSONDocument, nullable=False),
+    UniqueConstraint("index", "code", name="lines_once"),
+    Index("lines_by_code", "code"),
+)
+findings = Table(
+    "findings",
+    metadata,
+    Column("exchange", String(32), nullable=False),
+    Column("what", String(20), nullable=False),
+    Column("by", JSONDocument, nullable=False),
+    UniqueConstraint("exchange", "what", name="findings_once"),
+)
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("next", _NUMBER, nullable=False),
+)
+
+
+# --- people ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class People:
+    """The agency's pseudonyms, wrapped at rest, and the numbers by which its own system knows people."""
+
+    wrapping: Wrapping
+
+    def wrap(self, code: Pseudonym) -> bytes:
+        return self.wrapping.wrap("pseudonym", code.value)
+
+    def unwrap(self, wrapped: bytes) -> Pseudonym:
+        return Pseudonym(self.wrapping.unwrap("pseudonym", wrapped))
+
+    async def put(
+        self, connection: AsyncConnection, code: Pseudonym, person: str, *, epoch: int
+    ) -> bool:
+        """Keep a pseudonym under a number; false if either is kept already."""
+        row = {"code": self.wrap(code), "person": person, "epoch": epoch}
+        return bool((await connection.execute(insert_new(people).values(row))).rowcount)
+
+    async def person(self, connection: AsyncConnection, code: Pseudonym) -> str | None:
+        query = select(people.c.person).where(people.c.code == self.wrap(code))
+        return (await connection.execute(query)).scalar_one_or_none()
+
+    async def code(self, connection: AsyncConnection, person: str) -> Pseudonym | None:
+        query = select(people.c.code).where(people.c.person == person)
+        wrapped = (await connection.execute(query)).scalar_one_or_none()
+        return None if wrapped is None else self.unwrap(wrapped)
+
+    async def codes(
+        self, connection: AsyncConnection, numbers: Sequence[str]
+    ) -> dict[str, Pseudonym]:
+        query = select(people.c.person, people.c.code).where(people.c.person.in_(numbers))
+        rows = await connection.execute(query)
+        return {row.person: self.unwrap(row.code) for row in rows}
+
+    async def persons(
+        self, connection: AsyncConnection, codes: Sequence[Pseudonym]
+    ) -> dict[Pseudonym, str]:
+        wrapped = {self.wrap(code): code for code in codes}
+        query = select(people.c.code, people.c.person).where(people.c.code.in_(list(wrapped)))
+        return {wrapped[row.code]: row.person for row in await connection.execute(query)}
+
+
+# --- exchanges ------------------------------------------------------------------------------------
+
+
+async def note_exchange(connection: AsyncConnection, **row: Any) -> int | None:
+    """Write one row of the own record; its number, or None if this exchange and side had one."""
+    written = await connection.execute(
+        insert_new(exchanges).values(**row).returning(exchanges.c.number)
+    )
+    return written.scalar_one_or_none()
+
+
+async def note_people(connection: AsyncConnection, number: int, wrapped: Sequence[bytes]) -> None:
+    rows = [{"exchange": number, "code": code} for code in dict.fromkeys(wrapped)]
+    if rows:
+        await connection.execute(exchange_people.insert(), rows)
+
+
+async def note_result(
+    connection: AsyncConnection, exchange: str, side: str, result: str, reply: str | None = None
+) -> None:
+    here = (exchanges.c.exchange == exchange) & (exchanges.c.side == side)
+    await connection.execute(update(exchanges).where(here).values(result=result, reply=reply))
+
+
+async def find_exchange(connection: AsyncConnection, exchange: str, side: str) -> Row[Any] | None:
+    here = (exchanges.c.exchange == exchange) & (exchanges.c.side == side)
+    return (await connection.execute(select(exchanges).where(here))).one_or_none()
+
+
+async def read_exchanges(
+    connection: AsyncConnection, after: int, limit: int
+) -> tuple[list[ExchangeNote], int]:
+    c = exchanges.c
+    query = select(exchanges).where(c.number > after).order_by(c.number).limit(limit)
+    rows = (await connection.execute(query)).all()
+    notes = [
+        ExchangeNote(
+            exchange=row.exchange,
+            side=row.side,
+            counterpart=row.counterpart,
+            kind=row.kind,
+            affair=row.affair,
+            item=row.item,
+            at=int(row.at.timestamp()),
+            result=row.result,
+        )
+        for row in rows
+    ]
+    return notes, rows[-1].number if rows else after
+
+
+async def unproven(connection: AsyncConnection, limit: int) -> list[tuple[str, str]]:
+    """Exchanges whose leaves were not yet found in the tree."""
+    c = exchanges.c
+    query = select(c.exchange, c.leaf).where(c.proven.is_(False)).order_by(c.number).limit(limit)
+    return [(row.exchange, row.leaf) for row in await connection.execute(query)]
+
+
+async def note_proven(connection: AsyncConnection, leaf: str) -> None:
+    await connection.execute(update(exchanges).where(exchanges.c.leaf == leaf).values(proven=True))
+
+
+async def note_refusal(
+    connection: AsyncConnection, *, at: datetime, sender: str, problem: str, exchange: str | None
+) -> None:
+    row = {"at": at, "sender": sender, "problem": problem, "exchange": exchange}
+    await connection.execute(refusals.insert().values(row))
+
+
+async def read_refusals(connection: AsyncConnection) -> list[RefusalNote]:
+    query = select(refusals).order_by(refusals.c.number.desc()).limit(1000)
+    return [
+        RefusalNote(
+            at=int(row.at.timestamp()),
+            sender=row.sender,
+            problem=row.problem,
+            exchange=row.exchange,
+        )
+        for row in await connection.execute(query)
+    ]
+
+
+# --- consents -------------------------------------------------------------------------------------
+
+
+async def put_consent(
+    connection: AsyncConnection, record: ConsentRecord, code: bytes, token: str, *, at: datetime
+) -> bool:
+    row = {
+        "id": record.id,
+        "code": code,
+        "record": record.model_dump(mode="json"),
+        "token": token,
+        "received_at": at,
+        "uses": 0,
+    }
+    return bool((await connection.execute(insert_new(consents).values(row))).rowcount)
+
+
+async def find_consent(connection: AsyncConnection, consent: str, kept: People) -> Consent | None:
+    query = select(consents).where(consents.c.id == consent).with_for_update()
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        return None
+    return Consent(
+        record=ConsentRecord.model_validate(row.record),
+        person=kept.unwrap(row.code),
+        uses=row.uses,
+        ended=row.ended_at is not None,
+    )
+
+
+async def use_consent(connection: AsyncConnection, consent: str) -> None:
+    here = consents.c.id == consent
+    await connection.execute(update(consents).where(here).values(uses=consents.c.uses + 1))
+
+
+async def end_consent(connection: AsyncConnection, consent: str, *, at: datetime) -> bool:
+    """Note the end, once; false if there is no such consent."""
+    found = await connection.execute(select(consents.c.id).where(consents.c.id == consent))
+    open_ = (consents.c.id == consent) & consents.c.ended_at.is_(None)
+    await connection.execute(update(consents).where(open_).values(ended_at=at))
+    return found.one_or_none() is not None
+
+
+# --- receipts -------------------------------------------------------------------------------------
+
+
+async def put_receipt(connection: AsyncConnection, receipt: Receipt) -> None:
+    row = {
+        "application": receipt.application,
+        "event": receipt.event,
+        "receipt": receipt.model_dump(mode="json"),
+    }
+    await connection.execute(insert_new(receipts).values(row))
+
+
+async def find_receipt(connection: AsyncConnection, application: str, event: str) -> Receipt | None:
+    here = (receipts.c.application == application) & (receipts.c.event == event)
+    found = (await connection.execute(select(receipts.c.receipt).where(here))).scalar_one_or_none()
+    return None if found is None else Receipt.model_validate(found)
+
+
+async def read_receipts(
+    connection: AsyncConnection, after: int, limit: int
+) -> list[tuple[int, Receipt]]:
+    c = receipts.c
+    query = select(c.number, c.receipt).where(c.number > after).order_by(c.number).limit(limit)
+    rows = await connection.execute(query)
+    return [(row.number, Receipt.model_validate(row.receipt)) for row in rows]
+
+
+# --- the portal's reading of the log --------------------------------------------------------------
+
+
+async def put_entry(connection: AsyncConnection, **row: Any) -> None:
+    await connection.execute(insert_new(entries).values(**row))
+
+
+async def entries_of(connection: AsyncConnection, exchange: str) -> list[Row[Any]]:
+    query = select(entries).where(entries.c.exchange == exchange).order_by(entries.c.index)
+    return list((await connection.execute(query)).all())
+
+
+async def put_line(connection: AsyncConnection, index: int, code: bytes, line: Line) -> None:
+    """File a line under a pseudonym, or bring the one that is filed up to date."""
+    here = (lines.c.index == index) & (lines.c.code == code)
+    document = line.model_dump(mode="json")
+    new = await connection.execute(insert_new(lines).values(index=index, code=code, line=document))
+    if not new.rowcount:
+        await connection.execute(update(lines).where(here).values(line=document))
+
+
+async def read_lines(connection: AsyncConnection, code: bytes) -> list[Line]:
+    query = select(lines.c.line).where(lines.c.code == code).order_by(lines.c.index.desc())
+    return [Line.model_validate(row.line) for row in await connection.execute(query)]
+
+
+async def put_finding(connection: AsyncConnection, finding: Finding) -> None:
+    row = {"exchange": finding.exchange, "what": finding.what, "by": finding.by}
+    await connection.execute(insert_new(findings).values(row))
+
+
+async def read_findings(connection: AsyncConnection) -> list[Finding]:
+    rows = await connection.execute(select(findings).limit(1000))
+    return [Finding(exchange=row.exchange, what=row.what, by=row.by) for row in rows]
+
+
+async def cursor(connection: AsyncConnection, name: str) -> int:
+    query = select(cursors.c.next).where(cursors.c.name == name)
+    return (await connection.execute(query)).scalar_one_or_none() or 0
+
+
+async def move_cursor(connection: AsyncConnection, name: str, to: int) -> None:
+    new = await connection.execute(insert_new(cursors).values(name=name, next=to))
+    if not new.rowcount:
+        await connection.execute(update(cursors).where(cursors.c.name == name).values(next=to))
+
+
+# --- epochs ---------------------------------------------------------------------------------------
+
+
+async def count_people(connection: AsyncConnection) -> int:
+    return (await connection.execute(select(func.count()).select_from(people))).scalar_one()

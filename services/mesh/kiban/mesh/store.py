@@ -1,0 +1,107 @@
+"""
+What the core keeps: the directory, the epochs, the evidence of requests, and the log.
+
+No pseudonym, no point, no value, no person: a test reads these tables after a whole story and looks.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Column, Integer, MetaData, String, Table, Text, UniqueConstraint, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kiban.mesh.log_store import log_tables
+from kiban.shared.database import Blob, Instant, insert_new
+from kiban.shared.keyring import keyring_table
+
+metadata = MetaData()
+keyring = keyring_table(metadata)
+log = log_tables(metadata)
+
+members = Table(
+    "members",
+    metadata,
+    Column("id", String(63), primary_key=True),
+    Column("certificate", Blob, nullable=False),
+    Column("origin", String(255), nullable=False),
+    Column("enrolled_at", Instant, nullable=False),
+)
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("domain", String(63), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("began_at", Instant, nullable=False),
+    UniqueConstraint("domain", "epoch", name="epochs_once"),
+)
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("request", String(64), primary_key=True),
+    Column("member", String(63), nullable=False),
+    Column("signed", Text, nullable=False),
+    Column("signature", Blob, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Enrolled:
+    """A member's entry as it is kept."""
+
+    id: str
+    certificate: bytes
+    origin: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A signed request as it is kept: what was signed, and the signature."""
+
+    request: str
+    member: str
+    signed: str
+    signature: bytes
+    at: datetime
+
+
+async def put_member(connection: AsyncConnection, entry: Enrolled, *, at: datetime) -> None:
+    """Enrol a member, or renew its entry."""
+    row = {"certificate": entry.certificate, "origin": entry.origin}
+    found = await connection.execute(insert_new(members).values(id=entry.id, enrolled_at=at, **row))
+    if not found.rowcount:
+        await connection.execute(members.update().where(members.c.id == entry.id).values(**row))
+
+
+async def read_members(connection: AsyncConnection) -> list[Enrolled]:
+    query = select(members.c.id, members.c.certificate, members.c.origin).order_by(members.c.id)
+    return [Enrolled(*row) for row in await connection.execute(query)]
+
+
+async def read_epochs(connection: AsyncConnection) -> Sequence[tuple[str, int]]:
+    query = select(epochs.c.domain, epochs.c.epoch).order_by(epochs.c.domain, epochs.c.epoch)
+    return [(row.domain, row.epoch) for row in await connection.execute(query)]
+
+
+async def begin_epoch(
+    connection: AsyncConnection, domain: str, epoch: int, *, at: datetime
+) -> bool:
+    """Note that the domain enters this epoch; false if it had before."""
+    row = {"domain": domain, "epoch": epoch, "began_at": at}
+    return bool((await connection.execute(insert_new(epochs).values(row))).rowcount)
+
+
+async def keep_evidence(connection: AsyncConnection, kept: Iterable[Evidence]) -> None:
+    rows = [
+        {
+            "request": one.request,
+            "member": one.member,
+            "signed": one.signed,
+            "signature": one.signature,
+            "at": one.at,
+        }
+        for one in kept
+    ]
+    if rows:
+        await connection.execute(insert_new(evidence), rows)
