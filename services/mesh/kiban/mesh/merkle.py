@@ -22,7 +22,7 @@ LARGEST_SIZE = 2**63 - 1  # what tlog tooling and databases count to
 
 
 class ProofRefused(Problem):
-    slug, title, status = "proof-refused", "The log's proof does not hold", 502
+    slug, title, status = "log-proof-refused", "The log's proof does not hold", 502
 
 
 @dataclass(frozen=True, slots=True)
