@@ -55,6 +55,10 @@ class Members(Access[SignedCaller]):
         self._nonces = signatures.Nonces()
 
     async def __call__(self, request: Request) -> SignedCaller:
+        return await self.proven(request, None)
+
+    async def proven(self, request: Request, known: Member | None) -> SignedCaller:
+        """Who signed this request: the member that it names, or the one that is known already."""
         body = await request.body()
         target = self._origin + request.scope["raw_path"].decode("ascii", "replace")
         if query := request.scope["query_string"]:
@@ -66,7 +70,9 @@ class Members(Access[SignedCaller]):
                 sent=presented.keyid,
                 expected=", ".join(sorted(self._only)),
             )
-        member = await self._resolve(presented.keyid)
+        member = known or await self._resolve(presented.keyid)
+        if member.id != presented.keyid:
+            raise Forbidden("the request is signed in another name", sent=presented.keyid)
         at = self._clock()
         presented.verify(member.signing_key, at=at)
         self._nonces.spend(presented, at=at)

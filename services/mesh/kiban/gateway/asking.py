@@ -229,7 +229,7 @@ class Asking:
 
 
 async def note(
-    connection: store.AsyncConnection,
+    connection: store.Connection,
     me: Standing,
     permit: Permit,
     codes: Sequence[Pseudonym],

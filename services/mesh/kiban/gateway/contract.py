@@ -255,10 +255,22 @@ class ReceiptReply(Shape):
     receipt: str = Field(description="JWS of type kiban-receipt over a Receipt")
 
 
-class ReceiptFeed(Shape):
-    receipts: list[Sealed] = Field(
-        description="JWS of type kiban-receipt, each sealed for the portal"
-    )
+class SealedReceipt(Shape):
+    number: Count = Field(description="its place in the office's feed; bound into the seal")
+    sealed: Sealed = Field(description="JWS of type kiban-receipt over a Receipt")
+
+
+class SealedReceipts(Shape):
+    """A stretch of an office's feed of receipts, as the portal's gateway reads it."""
+
+    receipts: list[SealedReceipt]
+    next: Count
+
+
+class Receipts(Shape):
+    """The same stretch, opened and verified, as the portal's own system gets it."""
+
+    receipts: list[Receipt]
     next: Count
 
 

@@ -22,6 +22,9 @@ from kiban.shared.points import NotAPoint
 from kiban.shared.pseudonyms import Mode
 from kiban.shared.sealing import SealBroken
 
+_WITHOUT_OUTCOME = frozenset({"acquire", "approve"})
+"""Kinds whose receiver reports nothing: the maker's seed is the only one."""
+
 
 @dataclass(slots=True)
 class Reading:
@@ -47,7 +50,7 @@ def read(
     reading = Reading()
     seed = _seed(identity, record, outcome, parties, reading)
     if seed is None:
-        reading.unreadable = outcome is not None
+        reading.unreadable = outcome is not None or record.claims.kind in _WITHOUT_OUTCOME
         return reading
     context = record.claims.context
     try:

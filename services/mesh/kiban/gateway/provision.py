@@ -148,7 +148,7 @@ class Provision:
         return opened
 
     async def _consent(
-        self, connection: store.AsyncConnection, permit: Permit, opened: Opened
+        self, connection: store.Connection, permit: Permit, opened: Opened
     ) -> str | None:
         """The consent on which the inquiry rests, checked; None where the law alone permits it."""
         if permit.record.basis.kind != "consent":
@@ -227,7 +227,7 @@ class Provision:
             await self._queue_outcome(connection, permit, opened.seed, answered=answered)
 
     async def _finish_waiting(
-        self, connection: store.AsyncConnection, permit: Permit, result: str, reply: str | None
+        self, connection: store.Connection, permit: Permit, result: str, reply: str | None
     ) -> None:
         spent = await store.find_exchange(connection, permit.record.claims.id, "answered")
         if spent is None or spent.result != "waits":
@@ -245,7 +245,7 @@ class Provision:
         return AnswerReply(sealed=None, waits=True)
 
     async def _queue_outcome(
-        self, connection: store.AsyncConnection, permit: Permit, seed: bytes, *, answered: bool
+        self, connection: store.Connection, permit: Permit, seed: bytes, *, answered: bool
     ) -> None:
         me, claims = self.standing, permit.record.claims
         sealed = me.identity.seal(

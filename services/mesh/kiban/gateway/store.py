@@ -6,7 +6,7 @@ citizen's line is durable before any data leaves.  Rows are added, never overwri
 them: an exchange's result, a consent's uses and end.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -23,7 +23,6 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    func,
     select,
     update,
 )
@@ -38,11 +37,12 @@ from kiban.gateway.contract import (
     Receipt,
     RefusalNote,
 )
-from kiban.shared.database import Blob, Instant, JSONDocument, insert_new
+from kiban.shared.database import Blob, Instant, JSONDocument, hold, insert_new
 from kiban.shared.identifiers import Pseudonym
 from kiban.shared.keyring import Wrapping, keyring_table
 from kiban.shared.outbox import outbox_table
 
+Connection = AsyncConnection
 metadata = MetaData()
 keyring = keyring_table(metadata)
 outbox = outbox_table(metadata)
@@ -91,6 +91,13 @@ consents = Table(
     Column("uses", Integer, nullable=False),
     Column("ended_at", Instant),
 )
+deliveries = Table(
+    "deliveries",
+    metadata,
+    Column("consent", String(32), nullable=False),
+    Column("party", String(63), nullable=False),
+    UniqueConstraint("consent", "party", name="deliveries_once"),
+)
 receipts = Table(
     "receipts",
     metadata,
@@ -112,7 +119,7 @@ refusals = Table(
 entries = Table(
     "entries",
     metadata,
-    Column("index", _NUMBER, primary_key=True),
+    Column("position", _NUMBER, primary_key=True, autoincrement=False),
     Column("exchange", String(32), nullable=False, index=True),
     Column("kind", String(10), nullable=False),
     Column("leaf", String(64), nullable=False),
@@ -121,10 +128,10 @@ entries = Table(
 lines = Table(
     "lines",
     metadata,
-    Column("index", _NUMBER, nullable=False),
+    Column("position", _NUMBER, nullable=False),
     Column("code", Blob, nullable=False),
     Column("line", JSONDocument, nullable=False),
-    UniqueConstraint("index", "code", name="lines_once"),
+    UniqueConstraint("position", "code", name="lines_once"),
     Index("lines_by_code", "code"),
 )
 findings = Table(
@@ -197,7 +204,8 @@ async def note_exchange(connection: AsyncConnection, **row: Any) -> int | None:
     written = await connection.execute(
         insert_new(exchanges).values(**row).returning(exchanges.c.number)
     )
-    return written.scalar_one_or_none()
+    number: int | None = written.scalar_one_or_none()
+    return number
 
 
 async def note_people(connection: AsyncConnection, number: int, wrapped: Sequence[bytes]) -> None:
@@ -314,10 +322,22 @@ async def end_consent(connection: AsyncConnection, consent: str, *, at: datetime
     return found.one_or_none() is not None
 
 
+async def note_delivery(connection: AsyncConnection, consent: str, party: str) -> None:
+    await connection.execute(insert_new(deliveries).values(consent=consent, party=party))
+
+
+async def delivered_to(connection: AsyncConnection, consent: str) -> list[str]:
+    """The parties that hold a consent which went out from here."""
+    query = select(deliveries.c.party).where(deliveries.c.consent == consent)
+    return sorted((await connection.execute(query)).scalars())
+
+
 # --- receipts -------------------------------------------------------------------------------------
 
 
 async def put_receipt(connection: AsyncConnection, receipt: Receipt) -> None:
+    """Add a receipt to the feed, once for each event; numbers become visible in their order."""
+    await hold(connection, "receipts")
     row = {
         "application": receipt.application,
         "event": receipt.event,
@@ -349,21 +369,23 @@ async def put_entry(connection: AsyncConnection, **row: Any) -> None:
 
 
 async def entries_of(connection: AsyncConnection, exchange: str) -> list[Row[Any]]:
-    query = select(entries).where(entries.c.exchange == exchange).order_by(entries.c.index)
+    query = select(entries).where(entries.c.exchange == exchange).order_by(entries.c.position)
     return list((await connection.execute(query)).all())
 
 
-async def put_line(connection: AsyncConnection, index: int, code: bytes, line: Line) -> None:
+async def put_line(connection: AsyncConnection, position: int, code: bytes, line: Line) -> None:
     """File a line under a pseudonym, or bring the one that is filed up to date."""
-    here = (lines.c.index == index) & (lines.c.code == code)
+    here = (lines.c.position == position) & (lines.c.code == code)
     document = line.model_dump(mode="json")
-    new = await connection.execute(insert_new(lines).values(index=index, code=code, line=document))
+    new = await connection.execute(
+        insert_new(lines).values(position=position, code=code, line=document)
+    )
     if not new.rowcount:
         await connection.execute(update(lines).where(here).values(line=document))
 
 
 async def read_lines(connection: AsyncConnection, code: bytes) -> list[Line]:
-    query = select(lines.c.line).where(lines.c.code == code).order_by(lines.c.index.desc())
+    query = select(lines.c.line).where(lines.c.code == code).order_by(lines.c.position.desc())
     return [Line.model_validate(row.line) for row in await connection.execute(query)]
 
 
@@ -391,5 +413,18 @@ async def move_cursor(connection: AsyncConnection, name: str, to: int) -> None:
 # --- epochs ---------------------------------------------------------------------------------------
 
 
-async def count_people(connection: AsyncConnection) -> int:
-    return (await connection.execute(select(func.count()).select_from(people))).scalar_one()
+EPOCH = "epoch"
+"""The cursor that holds the epoch of every pseudonym in this database."""
+
+
+async def move_codes(
+    connection: AsyncConnection, moved: Callable[[bytes], bytes], *, epoch: int
+) -> None:
+    """Replace every pseudonym by what it becomes in the new epoch; the caller commits all or nothing."""
+    known: dict[bytes, bytes] = {}
+    for table in (people, consents, exchange_people, lines):
+        rows = await connection.execute(select(table.c.code).distinct())
+        for (code,) in rows.all():
+            known.setdefault(code, moved(code))
+            values = {"code": known[code]} | ({"epoch": epoch} if table is people else {})
+            await connection.execute(update(table).where(table.c.code == code).values(values))

@@ -18,6 +18,8 @@ from kiban.shared.problems import Problem
 
 PERMIT, OUTCOME = "kiban-permit", "kiban-outcome"
 """JWS types of what the core and the providers sign.  A request for a permit is a `Blinded`."""
+EPOCH = "epoch"
+"""Label of the sealed ratio with which a member moves its pseudonyms."""
 Mode = Literal["blind", "classic"]
 LONGEST_PERMIT = 300
 """Seconds: the core caps an exchange's `until`."""
@@ -103,6 +105,7 @@ class Record(Shape):
     line_seed: Sealed
     line: Sealed
     request: Hex64 = Field(description="evidence of the inquirer's signed request")
+    at: Seconds = Field(description="when the core permitted it")
 
     @property
     def body(self) -> str:
@@ -181,6 +184,11 @@ class Directory(Shape):
     portal: str
     log_key: str = Field(description="verifier key of the log's checkpoints, C2SP signed-note form")
     members: list[Entry]
+
+
+def epoch_context(epoch: int) -> bytes:
+    """What the sealed ratio of an epoch is bound to."""
+    return b"epoch %d" % epoch
 
 
 class EpochMove(Shape):

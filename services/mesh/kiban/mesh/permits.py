@@ -170,6 +170,7 @@ class Permits:
                 line, to=await self.member(self.portal), label=LINE, context=context
             ),
             request=request,
+            at=int(at.timestamp()),
         )
         if not await self.append(record):
             raise ExchangeKnown("this exchange was permitted before", sent=claims.id)

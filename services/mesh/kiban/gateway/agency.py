@@ -1,0 +1,269 @@
+"""
+A gateway, put together: what its routes and the agency's own system call.
+
+The gateway becomes a member when it starts, delivers what its outbox holds (outcomes to the core, ends of consents to
+their parties), checks later that the leaves that it acted on are in the log's tree, and moves its pseudonyms when the
+core begins a new epoch.  The portal's gateway also follows the log.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from kiban.gateway import store
+from kiban.gateway.asking import Asking, read_receipt
+from kiban.gateway.client import GatewayClient
+from kiban.gateway.consenting import DELIVERIES, ENDS, Consenting
+from kiban.gateway.contract import (
+    RECEIPT_LABEL,
+    Acquisition,
+    ApprovalReply,
+    ConsentDelivery,
+    ConsentEnd,
+    Desk,
+    Line,
+    PersonReply,
+    PersonUnknown,
+    Receipt,
+    Receipts,
+    Records,
+    SealedReceipt,
+    SealedReceipts,
+    TokenUse,
+)
+from kiban.gateway.moving import Moving
+from kiban.gateway.provision import OUTCOMES, Provision
+from kiban.gateway.reading import LogReader
+from kiban.gateway.settings import GatewaySettings
+from kiban.gateway.standing import Standing
+from kiban.identity.authority.client import AuthorityClient, obtain_identity
+from kiban.mesh.client import Members, MeshClient
+from kiban.mesh.contract import Enrolment, InclusionProof, NotInLog, OutcomeReport
+from kiban.shared import encoding
+from kiban.shared.clock import Clock
+from kiban.shared.database import Database
+from kiban.shared.http import Http
+from kiban.shared.keyring import Keyring, Wrapping
+from kiban.shared.members import Member
+from kiban.shared.membership import SignedHttp
+from kiban.shared.outbox import Outbox
+from kiban.shared.problems import Forbidden, Problem, Unavailable
+
+_log = logging.getLogger("kiban.gateway")
+_PATIENCE = timedelta(seconds=30)
+_RHYTHM = 1.0
+"""Seconds between two looks at the log and at the epoch."""
+SALT = "statement salt"
+
+
+@dataclass(slots=True)
+class Gateway:
+    """One agency's gateway."""
+
+    settings: GatewaySettings
+    records: Records
+    desk: Desk
+    db: Database
+    http: Http
+    clock: Clock
+    standing: Standing = field(init=False)
+    asking: Asking = field(init=False)
+    provision: Provision = field(init=False)
+    consenting: Consenting = field(init=False)
+    moving: Moving = field(init=False)
+    reader: LogReader | None = None
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        """Migrate, become a member, take a seat in the directory, begin to work."""
+        await self.db.migrate("kiban.gateway")
+        keyring = Keyring(store.keyring, self.settings.secret)
+        identity, anchors = await obtain_identity(
+            AuthorityClient(self.http, self.settings.authority_origin),
+            keyring,
+            self.db,
+            member=self.settings.member,
+            secret=self.settings.member_secret,
+            clock=self.clock,
+        )
+        signed = SignedHttp(self.http, identity, self.clock)
+        core = self.settings.core_origin
+        self.standing = Standing(
+            identity=identity,
+            members=Members(self.http, core, anchors=anchors, clock=self.clock),
+            mesh=MeshClient(signed, self.http, core),
+            http=self.http,
+            signed=signed,
+            db=self.db,
+            people=store.People(Wrapping(self.settings.secret)),
+            clock=self.clock,
+            outbox=Outbox(self.db, store.outbox, self._handlers(), self.clock),
+        )
+        async with self.db.begin() as connection:
+            salt = await keyring.get_or_make(connection, SALT, lambda: secrets.token_bytes(32))
+        self._furnish(salt)
+        await self.moving.settle()
+        await _patiently(self._enrol)
+        for work in self._works():
+            stack.push_async_callback(_ended, asyncio.create_task(work))
+
+    def _furnish(self, salt: bytes) -> None:
+        self.asking = Asking(self.standing)
+        self.provision = Provision(self.standing, self.records, self.desk, salt)
+        self.consenting = Consenting(self.standing)
+        self.moving = Moving(self.standing)
+        if self.settings.reads_lines:
+            authority = AuthorityClient(self.standing.signed, self.settings.authority_origin)
+            self.reader = LogReader(self.standing, self.asking, authority)
+
+    def _handlers(self) -> dict[str, Callable[[dict[str, Any]], Awaitable[None]]]:
+        return {
+            OUTCOMES: self._send_outcome,
+            DELIVERIES: self._send_delivery,
+            ENDS: self._send_end,
+        }
+
+    def _works(self) -> list[Any]:
+        return [self.standing.outbox.run(), self._keep_up()]
+
+    async def _enrol(self) -> None:
+        me = self.standing
+        certificate = encoding.encode(me.identity.member.certificate)
+        await me.mesh.enrol(me.id, Enrolment(certificate=certificate, origin=self.settings.origin))
+
+    async def _send_outcome(self, body: dict[str, Any]) -> None:
+        await self.standing.mesh.report_outcomes(OutcomeReport(outcomes=[body["outcome"]]))
+
+    async def _send_delivery(self, body: dict[str, Any]) -> None:
+        delivery = ConsentDelivery.model_validate(body["delivery"])
+        await self.consenting.send_delivery(body["party"], delivery)
+
+    async def _send_end(self, body: dict[str, Any]) -> None:
+        await self.consenting.send_end(body["party"], ConsentEnd.model_validate(body["end"]))
+
+    async def _keep_up(self) -> None:
+        """Look after what moves by itself; a neighbour that is away is asked again later."""
+        while True:
+            await asyncio.sleep(_RHYTHM)
+            try:
+                await self.keep_up()
+            except Problem as problem:
+                _log.warning("%s waits: %s", self.settings.member, problem.slug)
+
+    async def keep_up(self) -> None:
+        """One look: the epoch, the leaves that we acted on, and for the portal the log."""
+        await self.moving.follow()
+        await self.check_leaves()
+        if self.reader:
+            await self.reader.follow()
+
+    async def check_leaves(self) -> None:
+        """Every leaf that we acted on must come to stand in the tree."""
+        async with self.db.read() as connection:
+            waiting = await store.unproven(connection, 50)
+        for exchange, leaf in waiting:
+            try:
+                await self.standing.mesh.prove_inclusion(leaf)
+            except NotInLog:
+                _log.warning(
+                    "%s: the leaf of %s is not in the tree yet", self.standing.id, exchange
+                )
+                continue
+            async with self.db.begin() as connection:
+                await store.note_proven(connection, leaf)
+
+    # --- inner side ---------------------------------------------------------------------------
+
+    async def acquire(self, acquisition: Acquisition) -> PersonReply:
+        return await self.asking.acquire(acquisition, self.settings.resident_network)
+
+    async def use_token(self, use: TokenUse) -> PersonReply:
+        return await self.asking.use_token(use.token, secrets.token_hex(16))
+
+    async def end_consent(self, end: ConsentEnd) -> ApprovalReply:
+        """End a consent that was delivered from here, at every party that it names."""
+        async with self.db.read() as connection:
+            parties = await store.delivered_to(connection, end.consent)
+        return await self.consenting.end(end, parties)
+
+    async def lines(self, person: str) -> list[Line]:
+        """What the log holds about a person, newest first."""
+        if self.reader:
+            await self.reader.follow()
+        async with self.db.read() as connection:
+            code = await self.standing.people.code(connection, person)
+            if code is None:
+                raise PersonUnknown("the number has no pseudonym here")
+            return await store.read_lines(connection, self.standing.people.wrap(code))
+
+    async def prove(self, leaf: str) -> InclusionProof:
+        return await self.standing.mesh.prove_inclusion(leaf)
+
+    async def tell(self, receipt: Receipt) -> None:
+        """Put a receipt or a decision into the feed that the portal reads; each event once."""
+        async with self.db.begin() as connection:
+            await store.put_receipt(connection, receipt)
+
+    async def fetch_receipts(self, office: str, after: int) -> Receipts:
+        """An office's receipts for us, opened and verified."""
+        me = self.standing
+        sender = await me.members.resolve(office)
+        feed = await GatewayClient(me.signed, await me.members.origin(office)).list_receipts(after)
+        opened = [
+            me.identity.open(
+                one.sealed, sender=sender, label=RECEIPT_LABEL, context=_place(one.number)
+            ).decode()
+            for one in feed.receipts
+        ]
+        return Receipts(receipts=[read_receipt(one, sender) for one in opened], next=feed.next)
+
+    # --- outer side ---------------------------------------------------------------------------
+
+    async def sealed_receipts(self, reader: Member, after: int, limit: int = 200) -> SealedReceipts:
+        """The feed of receipts, each sealed for the portal, which alone may read it."""
+        me = self.standing
+        if reader.id != (await me.portal()).id:
+            raise Forbidden("receipts are for the portal", sent=reader.id)
+        async with self.db.read() as connection:
+            found = await store.read_receipts(connection, after, limit)
+        sealed = [
+            SealedReceipt(
+                number=number,
+                sealed=me.identity.seal(
+                    self.provision.sign_receipt(receipt).encode(),
+                    to=reader,
+                    label=RECEIPT_LABEL,
+                    context=_place(number),
+                ),
+            )
+            for number, receipt in found
+        ]
+        return SealedReceipts(receipts=sealed, next=found[-1][0] if found else after)
+
+
+def _place(number: int) -> bytes:
+    return b"receipt %d" % number
+
+
+async def _patiently(call: Callable[[], Awaitable[None]]) -> None:
+    """Try until the neighbour is there; a starting country has an order."""
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _PATIENCE.total_seconds()
+    while True:
+        try:
+            await call()
+        except Unavailable:
+            if loop.time() > end:
+                raise
+            await asyncio.sleep(0.2)
+        else:
+            return
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

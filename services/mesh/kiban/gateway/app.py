@@ -1,0 +1,221 @@
+"""A gateway's routes: the outer side for members, the inner side for the agency's own system."""
+
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Request
+
+from kiban.gateway import store
+from kiban.gateway.agency import Gateway
+from kiban.gateway.contract import (
+    Acquisition,
+    AnswerReply,
+    ApprovalReply,
+    ApprovalUse,
+    ConsentDelivery,
+    ConsentEnd,
+    ConsentReceipt,
+    Desk,
+    ExchangeNotes,
+    Findings,
+    InquiryReply,
+    InquiryRequest,
+    Lines,
+    PersonNumber,
+    PersonReply,
+    Presentation,
+    ReceiptReply,
+    Receipts,
+    Records,
+    RefusalNotes,
+    SealedReceipts,
+    Submission,
+    SubmissionReply,
+    SubmissionRequest,
+    TokenUse,
+)
+from kiban.gateway.settings import GatewaySettings
+from kiban.mesh.contract import InclusionProof
+from kiban.shared.access import Access
+from kiban.shared.app import service
+from kiban.shared.clock import Clock
+from kiban.shared.database import Database
+from kiban.shared.exchanges import Count, Hex64, MemberId
+from kiban.shared.http import Http
+from kiban.shared.members import Member
+from kiban.shared.membership import Members, SignedCaller
+from kiban.shared.problems import Unauthenticated
+
+BODY_LIMIT = 16 << 20
+
+
+class AgencyOnly(Access[None]):
+    """The agency's own system, which holds the agency's key."""
+
+    name = "agency"
+
+    def __init__(self, key: str) -> None:
+        if not key:
+            raise ValueError("an agency's key may not be empty")
+        self._key = key.encode()
+
+    async def __call__(self, request: Request) -> None:
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not hmac.compare_digest(given.encode(), self._key):
+            raise Unauthenticated(
+                "the inner side is for the agency's own system", expected="Bearer <agency key>"
+            )
+
+
+def create_app(
+    settings: GatewaySettings,
+    *,
+    db: Database,
+    http: Http,
+    clock: Clock,
+    records: Records,
+    desk: Desk,
+) -> FastAPI:
+    """A gateway as an application; it becomes a member when it starts."""
+    gateway = Gateway(settings, records, desk, db, http, clock)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await gateway.start(stack)
+            yield
+
+    app = service(
+        f"Kiban gateway of {settings.member} (SIMULATED)",
+        role=f"gateway:{settings.member}",
+        clock=clock,
+        lifespan=lifespan,
+        operator_key=settings.operator_key.reveal(),
+        body_limit=BODY_LIMIT,
+    )
+    app.state.gateway = gateway
+    app.state.members = members_of(gateway)
+    _outer_routes(app, gateway, app.state.members)
+    _asking_routes(app, gateway)
+    _record_routes(app, gateway)
+    return app
+
+
+def members_of(gateway: Gateway) -> Members:
+    """Who may call as a member: whoever the directory knows."""
+
+    async def resolve(name: str) -> Member:
+        return await gateway.standing.members.resolve(name)
+
+    return Members(resolve, origin=gateway.settings.origin, clock=gateway.clock)
+
+
+def _outer_routes(app: FastAPI, gateway: Gateway, member: Members) -> None:
+    @app.post("/answers", operation_id="answer")
+    async def answer(
+        presentation: Presentation, caller: Annotated[SignedCaller, Depends(member)]
+    ) -> AnswerReply:
+        """Answer an inquiry that the core permitted."""
+        return await gateway.provision.answer(caller.member, presentation)
+
+    @app.post("/submissions", operation_id="receive_submission")
+    async def receive_submission(
+        submission: Submission, caller: Annotated[SignedCaller, Depends(member)]
+    ) -> ReceiptReply:
+        """Take in an application; the same one again gets the same receipt."""
+        return await gateway.provision.receive_submission(caller.member, submission)
+
+    @app.post("/consents", operation_id="receive_consents")
+    async def receive_consents(
+        delivery: ConsentDelivery, caller: Annotated[SignedCaller, Depends(member)]
+    ) -> ConsentReceipt:
+        """Keep consents that the person approved."""
+        return await gateway.consenting.receive(caller.member, delivery)
+
+    @app.post("/consents/ended", operation_id="receive_consent_end")
+    async def receive_consent_end(
+        end: ConsentEnd, caller: Annotated[SignedCaller, Depends(member)]
+    ) -> ConsentReceipt:
+        """Note that a consent has ended; it is kept."""
+        return await gateway.consenting.receive_end(caller.member, end)
+
+    @app.get("/receipts", operation_id="list_receipts")
+    async def list_receipts(
+        caller: Annotated[SignedCaller, Depends(member)], after: Count = 0
+    ) -> SealedReceipts:
+        """The office's receipts and decisions, for the portal alone."""
+        return await gateway.sealed_receipts(caller.member, after)
+
+
+def _asking_routes(app: FastAPI, gateway: Gateway) -> None:
+    agency = [Depends(AgencyOnly(gateway.settings.agency_key.reveal()))]
+
+    @app.post("/inner/inquiries", operation_id="inquire", dependencies=agency)
+    async def inquire(request: InquiryRequest) -> InquiryReply:
+        """Ask another agency, through the mesh."""
+        return await gateway.asking.inquire(request)
+
+    @app.post("/inner/submissions", operation_id="submit", dependencies=agency)
+    async def submit(request: SubmissionRequest) -> SubmissionReply:
+        """Carry an application to its office."""
+        return await gateway.asking.submit(request)
+
+    @app.post("/inner/people", operation_id="acquire", dependencies=agency)
+    async def acquire(acquisition: Acquisition) -> PersonReply:
+        """Take the agency's pseudonym for a person whom it serves."""
+        return await gateway.acquire(acquisition)
+
+    @app.post("/inner/tokens", operation_id="use_token", dependencies=agency)
+    async def use_token(use: TokenUse) -> PersonReply:
+        """Learn which of the agency's numbers a token of the authority is about."""
+        return await gateway.use_token(use)
+
+    @app.post("/inner/approvals", operation_id="deliver_approval", dependencies=agency)
+    async def deliver_approval(use: ApprovalUse) -> ApprovalReply:
+        """Pass on consents that a person approved."""
+        return await gateway.consenting.deliver(use)
+
+    @app.post("/inner/consents/ended", operation_id="end_consent", dependencies=agency)
+    async def end_consent(end: ConsentEnd) -> ApprovalReply:
+        """End a consent at all its parties."""
+        return await gateway.end_consent(end)
+
+
+def _record_routes(app: FastAPI, gateway: Gateway) -> None:
+    agency = [Depends(AgencyOnly(gateway.settings.agency_key.reveal()))]
+
+    @app.get("/inner/lines", operation_id="read_lines", dependencies=agency)
+    async def read_lines(person: PersonNumber) -> Lines:
+        """Every exchange about a person (情報提供等記録); the portal's gateway alone has them."""
+        return Lines(lines=await gateway.lines(person))
+
+    @app.get("/inner/findings", operation_id="read_findings", dependencies=agency)
+    async def read_findings() -> Findings:
+        """What does not fit in the log."""
+        async with gateway.db.read() as connection:
+            return Findings(findings=await store.read_findings(connection))
+
+    @app.get("/inner/proofs", operation_id="prove", dependencies=agency)
+    async def prove(leaf: Hex64) -> InclusionProof:
+        """That a leaf is in the log's tree."""
+        return await gateway.prove(leaf)
+
+    @app.get("/inner/receipts", operation_id="fetch_receipts", dependencies=agency)
+    async def fetch_receipts(office: MemberId, after: Count = 0) -> Receipts:
+        """An office's receipts and decisions."""
+        return await gateway.fetch_receipts(office, after)
+
+    @app.get("/inner/exchanges", operation_id="list_exchanges", dependencies=agency)
+    async def list_exchanges(after: Count = 0) -> ExchangeNotes:
+        """The gateway's own record of exchanges."""
+        async with gateway.db.read() as connection:
+            notes, following = await store.read_exchanges(connection, after, 500)
+        return ExchangeNotes(notes=notes, next=following)
+
+    @app.get("/inner/refusals", operation_id="list_refusals", dependencies=agency)
+    async def list_refusals() -> RefusalNotes:
+        """What was presented here and refused, newest first."""
+        async with gateway.db.read() as connection:
+            return RefusalNotes(refusals=await store.read_refusals(connection))

@@ -1,0 +1,280 @@
+"""
+The core, put together: what its routes call.
+
+Members enrol, exchanges are permitted and logged, outcomes are recorded, epochs move.  Any number of copies may
+run on one database: keys and seats that another copy has added are found at the first miss.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from kiban.identity.authority.client import AuthorityClient, obtain_identity
+from kiban.mesh import keys, store
+from kiban.mesh.contract import (
+    EPOCH,
+    OUTCOME,
+    Directory,
+    Enrolment,
+    Entry,
+    EpochMove,
+    LogEntries,
+    LogUnavailable,
+    Outcome,
+    OutcomeRefused,
+    Record,
+    UnknownMember,
+    epoch_context,
+)
+from kiban.mesh.country import Country
+from kiban.mesh.directory import Directory as Seats
+from kiban.mesh.journal import Journal
+from kiban.mesh.keys import ConversionKeys
+from kiban.mesh.law import LegalTable
+from kiban.mesh.log import Integrator, Log
+from kiban.mesh.log_store import NewEntry
+from kiban.mesh.permits import Permits
+from kiban.mesh.settings import CoreSettings
+from kiban.shared import members, pseudonyms, tokens
+from kiban.shared.clock import Clock
+from kiban.shared.database import Database, DatabaseAway
+from kiban.shared.http import Http
+from kiban.shared.keyring import Keyring
+from kiban.shared.members import Identity, Member
+from kiban.shared.membership import SignedCaller
+from kiban.shared.problems import Malformed
+
+LOG_KEY = "log signing key"
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """One entry on its way into the log, with the evidence of the request that caused it."""
+
+    entry: NewEntry
+    evidence: store.Evidence | None
+
+
+@dataclass(slots=True)
+class Core:
+    """One copy of the core."""
+
+    settings: CoreSettings
+    country: Country
+    db: Database
+    http: Http
+    clock: Clock
+    conversion: ConversionKeys = field(default_factory=ConversionKeys)
+    seats: Seats = field(init=False)
+    identity: Identity = field(init=False)
+    log: Log = field(init=False)
+    integrator: Integrator = field(init=False)
+    journal: Journal[Appended] = field(init=False)
+    keyring: Keyring = field(init=False)
+    law: LegalTable = field(init=False)
+
+    async def start(self, stack: AsyncExitStack) -> None:
+        """Migrate, become a member, know who else is one, and begin to integrate the log."""
+        await self.db.migrate("kiban.mesh")
+        self.keyring = Keyring(store.keyring, self.settings.secret)
+        self.law = self.country.law()
+        client = AuthorityClient(self.http, self.settings.authority_origin)
+        self.identity, anchors = await obtain_identity(
+            client,
+            self.keyring,
+            self.db,
+            member=self.settings.member,
+            secret=self.settings.member_secret,
+            clock=self.clock,
+        )
+        await self._open_log()
+        await self._seat(client, anchors)
+        running = asyncio.create_task(self.integrator.run())
+        stack.push_async_callback(_ended, running)
+
+    async def _open_log(self) -> None:
+        async with self.db.begin() as connection:
+            raw = await self.keyring.get_or_make(
+                connection, LOG_KEY, lambda: secrets.token_bytes(32)
+            )
+        key = Ed25519PrivateKey.from_private_bytes(raw)
+        origin = self.settings.origin.removeprefix("http://").removeprefix("https://")
+        self.integrator = Integrator(self.db, store.log, key, f"{origin}/log", self.clock)
+        self.log = Log(self.db, store.log, self.clock, wake=self.integrator.wake)
+        self.journal = Journal(self._commit)
+        await self.integrator.integrate()
+
+    async def _seat(self, client: AuthorityClient, anchors: Sequence[x509.Certificate]) -> None:
+        """Take our own seat and the authority's; know the others'."""
+        self.seats = Seats(self.country.agencies, anchors)
+        known = await client.read_member("authority")
+        await self._take_seat(
+            "authority", members.load(known.certificate), self.settings.authority_origin
+        )
+        me = self.identity.member
+        await self._take_seat(me.id, me.certificate, self.settings.origin)
+        await self.refresh()
+
+    async def refresh(self) -> None:
+        """Read seats and keys that another copy may have added."""
+        async with self.db.begin() as connection:
+            enrolled = await store.read_members(connection)
+            epochs = await store.read_epochs(connection)
+            for domain, epoch in epochs:
+                raw = await self.keyring.get(connection, keys.name(domain, epoch))
+                if raw is not None:
+                    self.conversion.put(domain, epoch, int.from_bytes(raw, "big"))
+        for one in enrolled:
+            seat = self.seats.admit(one.id, one.certificate, one.origin, at=self.clock())
+            self.seats.seats[one.id] = seat
+
+    # --- members ------------------------------------------------------------------------------
+
+    async def member(self, name: str) -> Member:
+        """The enrolled member of this name."""
+        try:
+            return self.seats.find(name)
+        except UnknownMember:
+            await self.refresh()
+        return self.seats.find(name)
+
+    async def newcomer(self, certificate: str, name: str) -> Member:
+        """Who asks for a seat, by the certificate in its request."""
+        self.seats.check_known(name)
+        return self.seats.admit(name, members.load(certificate), "", at=self.clock()).member
+
+    async def enrol(self, name: str, enrolment: Enrolment) -> Entry:
+        """Take or renew a seat in the directory."""
+        self.seats.check_known(name)
+        await self._take_seat(name, members.load(enrolment.certificate), enrolment.origin)
+        return next(entry for entry in self._entries() if entry.id == name)
+
+    async def _take_seat(self, name: str, certificate: bytes, origin: str) -> None:
+        seat = self.seats.admit(name, certificate, origin, at=self.clock())
+        async with self.db.begin() as connection:
+            entry = store.Enrolled(name, certificate, origin)
+            await store.put_member(connection, entry, at=self.clock())
+            raw = await self.keyring.get_or_make(
+                connection, keys.name(name, keys.FIRST_EPOCH), keys.draw
+            )
+            await store.begin_epoch(connection, name, keys.FIRST_EPOCH, at=self.clock())
+        self.conversion.put(name, keys.FIRST_EPOCH, int.from_bytes(raw, "big"))
+        self.seats.seats[name] = seat
+
+    def _entries(self) -> list[Entry]:
+        return self.seats.entries({name: self.conversion.epoch(name) for name in self.seats.seats})
+
+    async def directory(self) -> Directory:
+        return Directory(
+            mode="classic" if self.settings.mode == "classic" else "blind",
+            core=self.identity.id,
+            portal=self.country.portal,
+            log_key=str(self.integrator.verifier_key),
+            members=self._entries(),
+        )
+
+    # --- exchanges ----------------------------------------------------------------------------
+
+    def permits(self, caller: SignedCaller) -> Permits:
+        """The use case, for one request: what it appends carries that request's evidence."""
+
+        async def append(record: Record) -> bool:
+            entry = NewEntry("record", record.claims.id, record.body)
+            return await self.journal.append(Appended(entry, self._evidence(caller)))
+
+        return Permits(
+            identity=self.identity,
+            portal=self.country.portal,
+            law=self.law,
+            layouts=self.country.edition,
+            mode=pseudonyms.MODES[self.settings.mode],
+            keys=self.conversion,
+            member=self.member,
+            append=append,
+        )
+
+    def _evidence(self, caller: SignedCaller) -> store.Evidence:
+        presented = caller.presented
+        return store.Evidence(
+            request=presented.evidence,
+            member=caller.member.id,
+            signed=presented.base.decode(),
+            signature=presented.signature,
+            at=self.clock(),
+        )
+
+    async def _commit(self, batch: Sequence[Appended]) -> list[bool]:
+        """One commit for all; if it cannot be made, nobody is permitted anything."""
+        try:
+            async with self.db.begin() as connection:
+                new = await self.log.append(connection, [one.entry for one in batch])
+                kept = [one.evidence for one in batch if one.evidence]
+                await store.keep_evidence(connection, kept)
+        except DatabaseAway as away:
+            raise LogUnavailable("ask again when the core's database answers") from away
+        return new
+
+    async def record_outcomes(self, reports: Sequence[str]) -> int:
+        """Log what providers say of their exchanges; each once, by its provider alone."""
+        entries = [await self._outcome(token) for token in reports]
+        new = await asyncio.gather(*(self.journal.append(Appended(one, None)) for one in entries))
+        return sum(new)
+
+    async def _outcome(self, token: str) -> NewEntry:
+        provider = await self.member(tokens.signer(token))
+        outcome = Outcome.model_validate(
+            tokens.verify(token, key=provider.signing_key, typ=OUTCOME)
+        )
+        logged = await self.log.find(outcome.exchange)
+        if not logged or outcome.provider != provider.id:
+            raise OutcomeRefused("no record of this exchange", sent=outcome.exchange)
+        record = Record.model_validate_json(logged[0].body)
+        if record.provider != provider.id:
+            raise OutcomeRefused("the exchange has another provider", sent=provider.id)
+        return NewEntry("outcome", outcome.exchange, token)
+
+    async def entries(self, after: int, limit: int) -> LogEntries:
+        found = await self.log.read_entries(after, limit)
+        return LogEntries(entries=found, next=found[-1].index + 1 if found else after)
+
+    # --- epochs -------------------------------------------------------------------------------
+
+    async def epoch(self, caller: Member) -> EpochMove:
+        """The member's current epoch, and the ratio to it from the one before, sealed."""
+        await self.refresh()
+        epoch = self.conversion.epoch(caller.id)
+        if epoch == keys.FIRST_EPOCH:
+            return EpochMove(epoch=epoch, ratio=None)
+        old = self.conversion.scalar(caller.id, epoch - 1)
+        new = self.conversion.scalar(caller.id, epoch)
+        ratio = pseudonyms.MODES[self.settings.mode].ratio(old, new)
+        if ratio is None:
+            raise Malformed("in this mode a member cannot move its pseudonyms by itself")
+        sealed = self.identity.seal(
+            ratio.to_bytes(keys.SIZE, "big"),
+            to=caller,
+            label=EPOCH,
+            context=epoch_context(epoch),
+        )
+        return EpochMove(epoch=epoch, ratio=sealed)
+
+    async def begin_epoch(self, name: str) -> EpochMove:
+        """Give a member's domain a new key; the member moves by itself."""
+        await self.member(name)
+        await self.refresh()
+        epoch = self.conversion.epoch(name) + 1
+        async with self.db.begin() as connection:
+            raw = await self.keyring.get_or_make(connection, keys.name(name, epoch), keys.draw)
+            await store.begin_epoch(connection, name, epoch, at=self.clock())
+        self.conversion.put(name, epoch, int.from_bytes(raw, "big"))
+        return EpochMove(epoch=epoch, ratio=None)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
