@@ -11,27 +11,83 @@ Source: DESIGN 3, 4 (steps 1, 3, 5), 6; the authentication app's public contract
 RFC 7636 (PKCE), RFC 7523 (private_key_jwt); plan rows IDN-05, IDN-18.
 """
 
-from typing import Literal
+import re
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, JsonValue
 
 from kiban.shared.exchanges import Hex32, Hex64, MemberId, Seconds, Shape
-from kiban.shared.problems import Problem
+from kiban.shared.problems import Problem, Scalar
 
 REALM = "/realms/main"
 OIDC = f"{REALM}/protocol/openid-connect"
-Text = dict[str, str]
-"""A text by language: ja, en."""
+CLIENT_ID = r"^[0-9a-zA-Z]{1,255}$"
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+Attribute = Literal["name", "address", "birthdate", "gender"]
+ATTRIBUTES: tuple[Attribute, ...] = ("name", "address", "birthdate", "gender")
+"""The four attributes (基本4情報), each a scope of its own."""
+Scope = Literal["openid", "name", "address", "birthdate", "gender", "sign", "approve", "pseudonym"]
+SCOPES: tuple[Scope, ...] = ("openid", *ATTRIBUTES, "sign", "approve", "pseudonym")
+
+
+def _in_both_languages(text: dict[str, str]) -> dict[str, str]:
+    if missing := {"ja", "en"} - text.keys():
+        raise ValueError(f"the text lacks {', '.join(sorted(missing))}")
+    return text
+
+
+_Language = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]{2,8})?$")]
+_Said = Annotated[str, Field(min_length=1, max_length=300)]
+Text = Annotated[dict[_Language, _Said], Field(max_length=8), AfterValidator(_in_both_languages)]
+"""A text by language: ja and en, and perhaps others."""
 
 
 class OAuthProblem(Problem):
-    """A refusal in the words of RFC 6749: rendered with `error` beside the problem's own members."""
+    """
+    A refusal in the words of RFC 6749: `error` and `error_description` beside the problem's own members.
+
+    Its media type is application/json, as section 5.2 says, and the document is a problem all the same.
+    """
 
     slug, title, status = (
         "oauth-refused",
         "The authorization request or token request is refused",
         400,
     )
+
+    def __init__(self, error: str, detail: str, **members: Scalar) -> None:
+        super().__init__(detail, error=error, **members)
+
+    @property
+    def error(self) -> str:
+        return str(self.members.get("error", "server_error"))
+
+    @property
+    def description(self) -> str:
+        """The detail in the characters that RFC 6749 admits (section 4.1.2.1)."""
+        return re.sub(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]", "'", self.detail)
+
+    def document(self) -> dict[str, Scalar]:
+        return super().document() | {"error_description": self.description}
+
+
+class ClientRefused(OAuthProblem):
+    slug, title, status = "client-refused", "The relying party did not prove who it is", 401
+
+
+class AccessTokenRefused(OAuthProblem):
+    slug, title, status = "access-token-refused", "The access token does not hold", 401
+
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": f'Bearer error="{self.error}"'}
+
+
+class ScopeMissing(OAuthProblem):
+    slug, title, status = "scope-missing", "The access token does not reach so far", 403
+
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": f'Bearer error="{self.error}"'}
 
 
 class RequestUnknown(Problem):
@@ -56,6 +112,81 @@ class TransactionUnknown(Problem):
 
 class TransactionOpen(Problem):
     slug, title, status = "transaction-open", "The person has not answered yet", 409
+
+
+class ClientRegistration(Shape):
+    """A relying party as it is registered: one entry of login's document of clients."""
+
+    client_id: str = Field(pattern=CLIENT_ID)
+    name: Text
+    redirect_uris: list[Annotated[str, Field(min_length=1, max_length=255)]] = Field(min_length=1)
+    jwks: dict[str, list[dict[str, JsonValue]]] = Field(description="its public keys, RFC 7517")
+    sector: str = Field(min_length=1, max_length=255, description="sub is the same within a sector")
+    scopes: list[Scope] = Field(description="what it may ask for, beside openid")
+    member: MemberId | None = Field(default=None, description="the member that it is, if any")
+
+
+class Discovery(Shape):
+    """The provider's metadata (OpenID Connect Discovery 1.0, section 3; RFC 8414; RFC 9207)."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    userinfo_endpoint: str
+    jwks_uri: str
+    scopes_supported: list[str]
+    response_types_supported: list[str]
+    response_modes_supported: list[str]
+    grant_types_supported: list[str] = Field(description="refresh tokens are not given")
+    acr_values_supported: list[str]
+    subject_types_supported: list[str]
+    id_token_signing_alg_values_supported: list[str]
+    token_endpoint_auth_methods_supported: list[str]
+    token_endpoint_auth_signing_alg_values_supported: list[str]
+    code_challenge_methods_supported: list[str]
+    claims_supported: list[str]
+    claims_parameter_supported: bool
+    request_parameter_supported: bool
+    request_uri_parameter_supported: bool
+    authorization_response_iss_parameter_supported: bool
+    prompt_values_supported: list[str]
+    ui_locales_supported: list[str]
+
+
+class KeySet(Shape):
+    """Public keys (RFC 7517)."""
+
+    keys: list[dict[str, str]]
+
+
+class TokenResponse(Shape):
+    """What the token endpoint gives (RFC 6749, section 5.1)."""
+
+    access_token: str
+    token_type: Literal["Bearer"]
+    expires_in: int
+    scope: str
+    id_token: str | None = None
+    kiban_token: str | None = Field(
+        default=None, description="the authority's acquisition token, for a client that is a member"
+    )
+
+
+class AddressClaim(Shape):
+    """An address (OpenID Connect Core 1.0, section 5.1.1), as certified."""
+
+    formatted: str
+
+
+class UserInfo(Shape):
+    """The latest of those attributes that the person consented to (最新の基本4情報)."""
+
+    sub: str
+    name: str | None = None
+    name_kana: str | None = Field(default=None, alias="name#ja-Kana-JP")
+    birthdate: str | None = None
+    gender: str | None = None
+    address: AddressClaim | None = None
 
 
 class SignTransaction(Shape):
