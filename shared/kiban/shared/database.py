@@ -13,7 +13,7 @@ Sources: sqlite.org/wal.html, sqlite.org/lang_transaction.html; PostgreSQL 13.3.
 import asyncio
 import json
 import weakref
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -234,6 +234,7 @@ def _check_open(
 
 # Characters and escapes that no text holds; text too long; numbers and dates out of range.
 _UNHOLDABLE = {"22021", "22P05", "22001", "22003", "22008"}
+_UNENCODABLE = (OverflowError, UnicodeError)
 # Classes: connection, rolled back for another's sake, insufficient resources, operator intervention.
 _AWAY = {"08", "40", "53", "57"}
 
@@ -241,16 +242,22 @@ _AWAY = {"08", "40", "53", "57"}
 def _explained(context: ExceptionContext) -> BaseException | None:
     """Turn what a caller can act on into a problem; leave our own mistakes as they are."""
     error = context.original_exception
+    if not isinstance(error, Exception):
+        return None  # a cancelled task counts as a disconnect there, but must stay cancelled
     state = str(
         getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None) or ""
     )
     if context.is_disconnect or state[:2] in _AWAY or "database is locked" in str(error):
         return _from(DatabaseAway("the connection was lost"), error)
-    if state in _UNHOLDABLE or isinstance(error, OverflowError | UnicodeError):
+    if state in _UNHOLDABLE or any(isinstance(each, _UNENCODABLE) for each in _causes(error)):
         return _from(Malformed("a value is one that no database can hold"), error)
-    if type(error.__cause__).__name__ == "DataError" and not state:
-        return _from(Malformed("a value is out of range"), error)
     return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
 
 
 def _from(problem: Problem, error: BaseException) -> Problem:
