@@ -33,15 +33,16 @@ class PortBusy(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """One role, ready to be served at its public origin's port."""
+    """One role, ready to be served: at its public origin's port, if nothing else is said."""
 
     name: str
     origin: str
     app: FastAPI
+    port: int = 0
 
-    @property
-    def port(self) -> int:
-        return port_of(self.origin)
+    def __post_init__(self) -> None:
+        if not self.port:
+            object.__setattr__(self, "port", port_of(self.origin))
 
 
 class _Server(uvicorn.Server):

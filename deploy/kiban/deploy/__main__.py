@@ -1,0 +1,53 @@
+"""
+The command line: `kiban COMMAND`.
+
+A problem is told in three lines, what it is, the fact, and its type, and ends with status 1.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from kiban.deploy.commands import (
+    check,
+    contracts,
+    prepare,
+    problems,
+    reset,
+    serve,
+    up,
+)
+from kiban.shared.problems import Problem
+
+COMMANDS = (up, serve, check, reset, prepare, contracts, problems)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Describe every command."""
+    whole = argparse.ArgumentParser(
+        prog="kiban",
+        description="A simulated government service backbone.  SIMULATED: no real person, office or law.",
+    )
+    whole.add_argument("--version", action="version", version=f"kiban {version('kiban')}")
+    commands = whole.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    for command in COMMANDS:
+        command.add(commands)
+    return whole
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parser().parse_args(argv)
+    try:
+        return int(arguments.run(arguments))
+    except Problem as problem:
+        print(f"kiban: {problem.title}", file=sys.stderr)
+        print(*(f"  {line}" for line in problem.detail.splitlines()), sep="\n", file=sys.stderr)
+        print(f"  ({problem.type})", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""
+Clients: the relying parties of this deployment, their keys, and login's document of them.
+
+In real life each makes its own key and registers the public half.  Here deploy makes them all, because somebody must
+before anything runs; the private half goes to its owner alone, and of the demo client's to the ready file.
+
+SIMULATED: these relying parties were examined by nobody.
+Sources: RFC 7517; the digital authentication app's public contract.
+"""
+
+import json
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from kiban.deploy.house import House
+from kiban.deploy.premises import Premises
+from kiban.identity.login import jwks
+from kiban.identity.login.contract import ATTRIBUTES, ClientRegistration
+from kiban.shared import encoding
+from kiban.shared.settings import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class RelyingParty:
+    """One registered client."""
+
+    id: str
+    name: dict[str, str]
+    redirect_uri: str
+    sector: str
+    scopes: tuple[str, ...]
+    member: str | None = None
+
+
+def of(house: House) -> list[RelyingParty]:
+    """Name everybody who may send a person to login."""
+    portal, bank = house.origin("portal"), house.origin("bank")
+    return [
+        RelyingParty(
+            "portal",
+            {"ja": "市民ポータル", "en": "Citizens' portal"},
+            f"{portal}/login/return",
+            portal,
+            ("pseudonym", "sign", "approve"),
+            house.country.portal,
+        ),
+        RelyingParty(
+            "bank",
+            {"ja": "あきつ銀行（模擬）", "en": "Akitsu Bank (SIMULATED)"},
+            f"{bank}/callback",
+            bank,
+            ATTRIBUTES,
+        ),
+        RelyingParty(
+            "demo",
+            {"ja": "接続試験用アプリ（模擬）", "en": "Integrator's application (SIMULATED)"},
+            "http://localhost:3000/callback",
+            "http://localhost:3000",
+            (*ATTRIBUTES, "sign"),
+        ),
+    ]
+
+
+def key(premises: Premises, client: str) -> Secret:
+    """Give a client's private key, PEM."""
+    return premises.secret(f"client-{client}", _made)
+
+
+def registrations(house: House) -> str:
+    """Write login's document of clients: public keys alone."""
+    return json.dumps([_registration(house.premises, each).model_dump() for each in of(house)])
+
+
+def private_jwk(pem: Secret) -> dict[str, str]:
+    """Give a private key as integrators' libraries take it."""
+    private = _loaded(pem)
+    value = private.private_numbers().private_value
+    return {**jwks.written(private.public_key()), "d": encoding.encode(value.to_bytes(32))}
+
+
+def _registration(premises: Premises, party: RelyingParty) -> ClientRegistration:
+    public = _loaded(key(premises, party.id)).public_key()
+    return ClientRegistration.model_validate(
+        {
+            "client_id": party.id,
+            "name": party.name,
+            "redirect_uris": [party.redirect_uri],
+            "jwks": {"keys": [jwks.written(public)]},
+            "sector": party.sector,
+            "scopes": ["openid", *party.scopes],
+            "member": party.member,
+        }
+    )
+
+
+def _loaded(pem: Secret) -> ec.EllipticCurvePrivateKey:
+    private = load_pem_private_key(pem.reveal().encode(), None)
+    if not isinstance(private, ec.EllipticCurvePrivateKey):
+        raise TypeError("a client's key is on P-256")
+    return private
+
+
+def _made() -> str:
+    private = ec.generate_private_key(ec.SECP256R1())
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

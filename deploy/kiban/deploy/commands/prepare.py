@@ -1,0 +1,48 @@
+"""
+`kiban prepare`: make the addresses and every secret of a deployment on containers, and start nothing.
+
+Each container is given the secrets of its own role as files.  The directory is its owner's alone; the files in it
+can be read by whoever a container runs as.
+"""
+
+import argparse
+
+from kiban.deploy import clients, house
+from kiban.deploy.commands import options
+from kiban.deploy.premises import Premises, file_name
+
+READABLE = 0o444
+
+
+def add(commands: options.Commands) -> None:
+    command = commands.add_parser("prepare", help="make what docker-compose.yml mounts")
+    options.add_data(command)
+    options.add_country(command)
+    options.add_ports(command)
+    command.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    settled = house.settle(arguments.data, arguments.country, arguments.port_base)
+    make_secrets(settled.premises)
+    print(f"{arguments.data} is prepared: docker compose up")
+    return 0
+
+
+def make_secrets(premises: Premises) -> None:
+    """Make every secret that some role will ask for."""
+    for name in ("operator", "enrolment", "postgres"):
+        premises.secret(name)
+    for member in ("core", "login"):
+        premises.member_secret(member)
+    for client in ("portal", "bank", "demo"):
+        clients.key(premises, client)
+    for role in premises.origins:
+        premises.secret(f"role-{file_name(role)}")
+        premises.secret(f"database-{file_name(role)}")
+        kind, _, member = role.partition(":")
+        if kind == "gateway":
+            premises.member_secret(member)
+            premises.secret(f"agency-{member}")
+    for file in premises.secrets.iterdir():
+        file.chmod(READABLE)

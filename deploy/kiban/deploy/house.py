@@ -1,0 +1,147 @@
+"""
+The house: what every role is built from, on this machine and in this process.
+
+Premises and country come first, then one HTTP client for all roles of the process, one clock, and a database for
+each role.  Roles find each other by their public origins; the routes say where those really are.
+Source: DESIGN 7.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from kiban.deploy import premises as premises_
+from kiban.deploy.premises import Premises, file_name
+from kiban.mesh import country as mesh_country
+from kiban.mesh.country import Country
+from kiban.shared import settings
+from kiban.shared.clock import Clock
+from kiban.shared.database import Database
+from kiban.shared.http import AiohttpHttp, Http
+from kiban.shared.settings import Secret
+
+Settings = TypeVar("Settings")
+
+OFFICES = ("authority", "registry", "core", "login")
+FRONTS = ("portal", "cards", "bank")
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A country and the premises that it lives at."""
+
+    premises: Premises
+    folder: Path
+    """The country's directory."""
+    country: Country
+
+    @property
+    def roles(self) -> list[str]:
+        return role_names(self.country)
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """What every role is built from."""
+
+    settled: Settled
+    http: Http
+    clock: Clock
+    open_database: Callable[[str], Database]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    _databases: dict[str, Database] = field(default_factory=dict)
+
+    @property
+    def premises(self) -> Premises:
+        return self.settled.premises
+
+    @property
+    def country(self) -> Country:
+        return self.settled.country
+
+    def origin(self, role: str) -> str:
+        return self.premises.origin(role)
+
+    def database(self, role: str) -> Database:
+        """Open the database of a role, once."""
+        if role not in self._databases:
+            self._databases[role] = self.open_database(role)
+        return self._databases[role]
+
+    def settings(self, cls: type[Settings], role: str, **wired: str | Secret) -> Settings:
+        """Fill a role's settings: what every role has, what it is wired to, what the environment overrides."""
+        prefix = f"KIBAN_{file_name(role).replace('-', '_').upper()}_"
+        given = {
+            "origin": self.origin(role),
+            "secret": self.premises.secret(f"role-{file_name(role)}"),
+            "operator_key": self.premises.secret("operator"),
+            **wired,
+        }
+        texts = {
+            prefix + name.upper(): value.reveal() if isinstance(value, Secret) else value
+            for name, value in given.items()
+        }
+        return settings.read(cls, {**texts, **self.environment}, prefix)
+
+    async def close(self) -> None:
+        for database in self._databases.values():
+            await database.close()
+        await self.http.close()
+
+
+def role_names(country: Country) -> list[str]:
+    """Name every role of a country in order of dependence: who is asked comes before who asks."""
+    network, portal = country.resident_network, country.portal
+    others = sorted(country.agencies.keys() - {network, portal})
+    return [*OFFICES, *(f"gateway:{each}" for each in (network, *others, portal)), *FRONTS]
+
+
+def settle(data: Path, folder: Path, port_base: int | None = None) -> Settled:
+    """Read the country and move into the data directory."""
+    country = mesh_country.load(folder)
+    roles = role_names(country)
+    place = premises_.settle(data, country=country.id, roles=roles, port_base=port_base)
+    return Settled(place, folder, country)
+
+
+def mounted(data: Path, secrets: Path, folder: Path) -> Settled:
+    """Take what `kiban prepare` made, as a container has it."""
+    return Settled(premises_.mounted(data, secrets), folder, mesh_country.load(folder))
+
+
+def furnish(
+    settled: Settled,
+    *,
+    database: str = "sqlite",
+    routes: str | None = None,
+    environment: Mapping[str, str],
+) -> House:
+    """Give the house its clock, its client and its databases.  A route may say {role}, as in http://{role}:8000."""
+
+    def url(role: str) -> str:
+        name = file_name(role)
+        if database == "sqlite":
+            return f"sqlite+aiosqlite:///{settled.premises.place / name}.sqlite"
+        known = {"role": name}
+        if "{password}" in database:
+            known["password"] = settled.premises.secret(f"database-{name}").reveal()
+        return database.format_map(known)
+
+    return House(
+        settled,
+        AiohttpHttp(_routes(settled.premises, routes)),
+        Clock(),
+        lambda role: Database(url(role)),
+        environment,
+    )
+
+
+def _routes(premises: Premises, template: str | None) -> dict[str, str]:
+    """Say where each public origin really is: here, at its port, unless a template says otherwise."""
+    return {
+        origin: template.format(role=file_name(role))
+        if template
+        else f"http://127.0.0.1:{premises_.port_of(origin)}"
+        for role, origin in premises.origins.items()
+    }

@@ -1,0 +1,112 @@
+"""
+Readiness: what a country tells those who want to use it, once every role answers.
+
+The ready file is for tools and for other people's tests: addresses, personas with their PINs, the demo clients'
+credentials.  It holds secrets on purpose, SIMULATED ones of made-up people, and only its owner may read it.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from kiban.deploy import clients
+from kiban.deploy.house import House
+from kiban.deploy.premises import write_whole
+from kiban.identity.login.contract import REALM
+from kiban.shared.http import get_json
+from kiban.shared.settings import Secret
+from kiban.world import cast
+from kiban.world.people import CardPlan, People
+
+
+async def check_all_answer(house: House, roles: list[str]) -> None:
+    """Return once every role answers for itself, or raise what is wrong with the first that does not."""
+    for role in roles:
+        await get_json(house.http, f"{house.origin(role)}/health")
+
+
+def document(house: House) -> dict[str, Any]:  # JSON
+    """Everything that the ready file says."""
+    people = cast.load_checked(house.settled.folder).people
+    return {
+        "version": version("kiban"),
+        "country": house.country.id,
+        "clock": house.clock().isoformat(),
+        "operator_key": house.premises.secret("operator").reveal(),
+        "roles": dict(house.premises.origins),
+        "gateways": dict(_gateways(house)),
+        "personas": [_persona(each.id, each.name, each.card) for each in people],
+        "clients": [_client(house, each) for each in clients.of(house)],
+    }
+
+
+def write(house: House, file: Path) -> None:
+    text = json.dumps(document(house), ensure_ascii=False, indent=2) + "\n"
+    write_whole(file, text, mode=0o600)
+
+
+def _gateways(house: House) -> Iterator[tuple[str, Mapping[str, str]]]:
+    for member in house.country.agencies:
+        key = house.premises.secret(f"agency-{member}").reveal()
+        yield member, {"origin": house.origin(f"gateway:{member}"), "agency_key": key}
+
+
+def _persona(name: str, full_name: str, card: CardPlan | None) -> dict[str, Any]:
+    return {
+        "id": name,
+        "name": full_name,
+        "card": card is not None,
+        "authentication_pin": _shown(card.authentication_pin if card else None),
+        "signature_password": _shown(card.signature_pin if card else None),
+    }
+
+
+def _shown(secret: Secret | None) -> str | None:
+    return secret.reveal() if secret else None
+
+
+def _client(house: House, party: clients.RelyingParty) -> dict[str, Any]:
+    return {
+        "client_id": party.id,
+        "redirect_uri": party.redirect_uri,
+        "private_jwk": clients.private_jwk(clients.key(house.premises, party.id)),
+        "issuer": house.origin("login") + REALM,
+        "scopes": ["openid", *party.scopes],
+    }
+
+
+def show(house: House, console: Console) -> None:
+    """Print the addresses and the personas' cards."""
+    console.print(_addresses(house))
+    console.print(_cards(cast.load_checked(house.settled.folder).people))
+    console.print(
+        f"Begin at [bold]{house.origin('portal')}[/].  Everything here is SIMULATED.  Ctrl-C ends it."
+    )
+
+
+def _addresses(house: House) -> Table:
+    table = Table(title=f"{house.country.name['en']}: where everybody is", title_justify="left")
+    table.add_column("role")
+    table.add_column("address")
+    for role in house.settled.roles:
+        table.add_row(role, house.origin(role))
+    return table
+
+
+def _cards(people: People) -> Table:
+    table = Table(title="who lives here, and their cards (SIMULATED)", title_justify="left")
+    for column in ("id", "name", "PIN", "signature password", "who"):
+        table.add_column(column)
+    for each in people:
+        pin, password = (
+            (each.card.authentication_pin, each.card.signature_pin) if each.card else (None, None)
+        )
+        table.add_row(
+            each.id, each.name, _shown(pin) or "-", _shown(password) or "-", each.about["en"]
+        )
+    return table

@@ -1,0 +1,116 @@
+"""The architect's files: `kiban check` passes what is right, and says file, line and reason of each mistake."""
+
+import pytest
+
+from kiban.deploy.__main__ import main
+from tests.stories.architect import add_pension_office, change, copied_country
+
+MISTAKES = {
+    "a word that no agency file knows": (
+        "agencies/pension.toml", "[[holds]]", "[[hoards]]", "hoards",
+    ),
+    "a name in one language only": (
+        "agencies/pension.toml", ', en = "Pension office (SIMULATED)" }', " }", "en is missing",
+    ),
+    "a file that is called otherwise": (
+        "agencies/pension.toml", 'id = "pension"', 'id = "annuity"', "annuity",
+    ),
+    "an agency that nobody introduced": (
+        "law/pension.toml", 'provider = "pension"', 'provider = "pensoin"', "has the member pensoin",
+    ),
+    "an affair that no law names": (
+        "law/pension.toml", 'affair = "child-allowance"', 'affair = "child-alowance"', "no file of law/ has the affair",
+    ),
+    "an item without a layout": (
+        "law/pension.toml", 'item = "pension"', 'item = "annuity"', "no file of layouts/ has the item annuity",
+    ),
+    "an excluded domain": (
+        "law/pension.toml", 'inquirer = "kamakura"', 'inquirer = "police"', "excluded domain policing",
+    ),
+    "a member that asks itself": (
+        "law/pension.toml", 'provider = "pension"', 'provider = "kamakura"', "asks itself nothing",
+    ),
+    "a row that stands in the law twice": (
+        "law/pension.toml", 'id = "child-allowance.9"', 'id = "child-allowance.1"', "twice",
+    ),
+    "a day that is none": (
+        "law/pension.toml", "from = 2020-04-01", 'from = "April"', "expected a date",
+    ),
+    "a kind of exchange that is none": (
+        "law/pension.toml", 'kind = "inquiry"', 'kind = "inquest"', "expected one of",
+    ),
+    "a kind of field that is none": (
+        "layouts/pension.toml", 'type = "integer"', 'type = "number"', "expected one of",
+    ),
+    "two fields of one name": (
+        "layouts/pension.toml", 'name = "yearly_amount_yen"', 'name = "kind"', "kind is a field already",
+    ),
+    "a record that its layout does not have": (
+        "people/reiji-tomi.toml", "yearly_amount_yen = 831_700", 'yearly_amount_yen = "plenty"', "values",
+    ),
+    "a record at an agency that does not hold it": (
+        "people/reiji-tomi.toml", 'item = "pension"', 'item = "income"', "pension does not hold income",
+    ),
+    "a municipality whose check digit is wrong": (
+        "people/reiji-tomi.toml", 'municipality = "142042"', 'municipality = "142043"', "municipality",
+    ),
+    "a question for what an office holds": (
+        "procedures/child-allowance.toml", 'name = "employer"', 'name = "household"', "household",
+    ),
+    "a procedure that its office does not accept": (
+        "procedures/child-allowance.toml", 'office = "kamakura"', 'office = "tax"', "tax",
+    ),
+    "what is no TOML at all": (
+        "layouts/pension.toml", "edition = 1", "edition = = 1", "no TOML",
+    ),
+}  # fmt: skip
+
+
+@pytest.fixture
+def country(tmp_path):
+    folder = copied_country(tmp_path)
+    add_pension_office(folder)
+    return folder
+
+
+def test_the_country_that_ships_is_right(tmp_path, capsys):
+    assert main(["check", str(copied_country(tmp_path))]) == 0
+    assert "no mistakes" in capsys.readouterr().out
+
+
+def test_a_new_agency_item_row_and_person_are_right(country, capsys):
+    assert main(["check", str(country)]) == 0
+    assert "no mistakes" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_named_with_file_line_and_reason(country, capsys, mistake):
+    name, before, after, reason = MISTAKES[mistake]
+    line = change(country, name, before, after)
+
+    status = main(["check", str(country)])
+
+    said = capsys.readouterr().err.splitlines()
+    assert status == 1
+    assert [
+        each for each in said if each.startswith(f"{country / name}:{line}: ") and reason in each
+    ], said
+
+
+def test_every_mistake_is_named_at_once_and_once(country, capsys):
+    first = change(country, "law/pension.toml", 'provider = "pension"', 'provider = "pensoin"')
+    second = change(country, "law/pension.toml", 'kind = "inquiry"', 'kind = "inquest"')
+
+    main(["check", str(country)])
+
+    said = capsys.readouterr().err.splitlines()
+    assert {
+        int(each.removeprefix(f"{country / 'law/pension.toml'}:").partition(":")[0])
+        for each in said
+    } >= {first, second}
+    assert len(said) == len(set(said))
+
+
+def test_a_directory_that_holds_no_country_is_named(tmp_path, capsys):
+    assert main(["check", str(tmp_path)]) == 1
+    assert "country.toml:1: cannot be read" in capsys.readouterr().err
