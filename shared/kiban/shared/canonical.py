@@ -38,7 +38,7 @@ def _write(value: JSON) -> str:
             return str(value)
         case Mapping():
             return "{" + ",".join(_members(value)) + "}"
-        case Sequence():
+        case Sequence() if not isinstance(value, bytes | bytearray | memoryview):
             return "[" + ",".join(_write(item) for item in value) + "]"
         case _:
             raise TypeError(type_error)

@@ -129,7 +129,7 @@ class Asking:
         redemption = TokenRedemption(token=token, party=me.id)
         reply = await me.mesh.redeem_token(redemption)
         permit = blinding.read_permit(reply.permit, await me.core())
-        sealer = await me.members.resolve(permit.record.sealer)
+        sealer = await me.authority()
         payload = TokenPayload.model_validate(
             tokens.verify(token, key=sealer.signing_key, typ=TOKEN)
         )

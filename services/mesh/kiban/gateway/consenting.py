@@ -69,7 +69,7 @@ class Consenting:
     ) -> ConsentDelivery:
         me = self.standing
         with trace.new_trace(f"consent by {me.id}"):
-            authority = await me.members.resolve(tokens.signer(token))
+            authority = await me.authority()
             payload = TokenPayload.model_validate(
                 tokens.verify(token, key=authority.signing_key, typ=TOKEN)
             )
@@ -129,7 +129,7 @@ class Consenting:
         if sender.id != (await me.portal()).id:
             raise Forbidden("consents come from the portal", sent=sender.id)
         permit = blinding.read_permit(delivery.permit, await me.core())
-        authority = await me.members.resolve(permit.record.sealer)
+        authority = await me.authority()
         payload = TokenPayload.model_validate(
             tokens.verify(delivery.token, key=authority.signing_key, typ=TOKEN)
         )

@@ -95,6 +95,8 @@ class Provision:
             raise NotThePresenter("a permit is presented by its inquirer", sent=presenter.id)
         if claims.kind != kind:
             raise PermitRefused(f"a permit of kind {kind} is expected", sent=claims.kind)
+        if permit.record.sealer != claims.inquirer:
+            raise PermitRefused("the inquirer's own seed is expected", sent=permit.record.sealer)
         if permit.record.provider != me.id:
             raise PermitRefused("the permit is for another provider", sent=permit.record.provider)
         trace.saw(exchange=claims.id, basis=permit.record.basis.row, leaf=permit.leaf[:16])
@@ -140,7 +142,7 @@ class Provision:
             await me.mode(),
             permit,
             core=await me.core(),
-            sealer=await me.members.resolve(permit.record.sealer),
+            sealer=await me.members.resolve(permit.record.claims.inquirer),
             epoch=me.epoch,
         )
         shown = sorted({code.fingerprint for code in opened.codes})[:3]

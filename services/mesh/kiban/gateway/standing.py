@@ -44,6 +44,9 @@ class Standing:
     async def core(self) -> Member:
         return await self.members.resolve((await self.members.directory()).core)
 
+    async def authority(self) -> Member:
+        return await self.members.resolve((await self.members.directory()).authority)
+
     async def portal(self) -> Member:
         return await self.members.resolve((await self.members.directory()).portal)
 

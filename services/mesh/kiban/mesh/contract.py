@@ -181,6 +181,7 @@ class Directory(Shape):
 
     mode: Mode
     core: str
+    authority: str
     portal: str
     log_key: str = Field(description="verifier key of the log's checkpoints, C2SP signed-note form")
     members: list[Entry]

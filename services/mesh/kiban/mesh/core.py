@@ -49,6 +49,8 @@ from kiban.shared.members import Identity, Member
 from kiban.shared.membership import SignedCaller
 from kiban.shared.problems import Malformed
 
+AUTHORITY = "authority"
+"""The authority's name among the members."""
 LOG_KEY = "log signing key"
 
 
@@ -112,7 +114,7 @@ class Core:
     async def _seat(self, client: AuthorityClient, anchors: Sequence[x509.Certificate]) -> None:
         """Take our own seat and the authority's; know the others'."""
         self.seats = Seats(self.country.agencies, anchors)
-        known = await client.read_member("authority")
+        known = await client.read_member(AUTHORITY)
         await self._take_seat(
             "authority", members.load(known.certificate), self.settings.authority_origin
         )
@@ -173,6 +175,7 @@ class Core:
         return Directory(
             mode="classic" if self.settings.mode == "classic" else "blind",
             core=self.identity.id,
+            authority=AUTHORITY,
             portal=self.country.portal,
             log_key=str(self.integrator.verifier_key),
             members=self._entries(),
@@ -190,6 +193,7 @@ class Core:
         return Permits(
             identity=self.identity,
             portal=self.country.portal,
+            authority=AUTHORITY,
             law=self.law,
             layouts=self.country.edition,
             mode=pseudonyms.MODES[self.settings.mode],

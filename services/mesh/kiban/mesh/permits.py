@@ -80,6 +80,7 @@ class Permits:
 
     identity: Identity
     portal: str
+    authority: str
     law: LegalTable
     layouts: Callable[[str | None, datetime], int]
     mode: Mode
@@ -99,7 +100,9 @@ class Permits:
         self, caller: Member, token: str, party: str, *, request: str, at: datetime
     ) -> str:
         """A permit for a token of the authority, from its bearer alone; steps 1 to 5."""
-        authority = await self.member(tokens.signer(token))
+        if (signer := tokens.signer(token)) != self.authority:
+            raise NotPermitted("only the authority issues tokens", sent=signer)
+        authority = await self.member(self.authority)
         payload = TokenPayload.model_validate(
             tokens.verify(token, key=authority.signing_key, typ=TOKEN)
         )

@@ -1,0 +1,81 @@
+"""The law: what has no row in force is denied, and the denial says which row was missing."""
+
+from datetime import UTC, date, datetime
+
+import pytest
+
+from kiban.mesh.contract import DomainExcluded, NotPermitted
+from kiban.mesh.law import Case, LegalTable, Row
+
+
+def row(**differs):
+    facts = {
+        "id": "r.1", "edition": 1, "kind": "inquiry", "inquirer": "town", "affair": "allowance",
+        "provider": "tax", "item": "income", "basis": "law", "provision": {"ja": "", "en": ""},
+        "starts": date(2024, 4, 1), "ends": date(2026, 4, 1),
+    }  # fmt: skip
+    return Row(**facts | differs)
+
+
+def table(*rows):
+    domains = {"town": "municipality", "tax": "tax", "police": "policing"}
+    return LegalTable(rows or (row(),), domains, frozenset({"policing"}))
+
+
+CASE = Case("inquiry", "town", "allowance", "tax", "income")
+IN_FORCE = datetime(2025, 1, 1, tzinfo=UTC)
+
+
+def test_a_row_in_force_permits_its_case():
+    assert table().check(CASE, at=IN_FORCE).id == "r.1"
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case("submission", "town", "allowance", "tax", "income"),
+        Case("inquiry", "bank", "allowance", "tax", "income"),
+        Case("inquiry", "town", "pension", "tax", "income"),
+        Case("inquiry", "town", "allowance", "bank", "income"),
+        Case("inquiry", "town", "allowance", "tax", "address"),
+        Case("inquiry", "tax", "allowance", "town", "income"),
+    ],
+)
+def test_a_case_that_differs_in_one_part_is_denied_with_the_missing_row(case):
+    with pytest.raises(NotPermitted) as refusal:
+        table().check(case, at=IN_FORCE)
+
+    assert refusal.value.members["missing"] == str(case)
+
+
+def test_a_row_is_in_force_from_midnight_in_japan_until_midnight_in_japan():
+    begins = datetime(2024, 3, 31, 15, 0, tzinfo=UTC)
+    ends = datetime(2026, 3, 31, 15, 0, tzinfo=UTC)
+    second = datetime(2024, 3, 31, 14, 59, 59, tzinfo=UTC)
+
+    assert table().check(CASE, at=begins)
+    for moment in (second, ends):
+        with pytest.raises(NotPermitted, match="in force"):
+            table().check(CASE, at=moment)
+
+
+def test_the_edition_in_force_is_taken_when_a_row_has_several():
+    law = table(row(), row(edition=2, starts=date(2026, 4, 1), ends=None))
+
+    assert law.check(CASE, at=IN_FORCE).edition == 1
+    assert law.check(CASE, at=datetime(2027, 1, 1, tzinfo=UTC)).edition == 2
+
+
+def test_an_excluded_domain_is_refused_even_where_a_row_permits_it():
+    law = table(row(inquirer="police"), row(provider="police"))
+
+    for inquirer, provider in (("police", "tax"), ("town", "police")):
+        with pytest.raises(DomainExcluded):
+            law.check(Case("inquiry", inquirer, "allowance", provider, "income"), at=IN_FORCE)
+
+
+def test_a_member_asks_itself_nothing():
+    law = table(row(provider="town"))
+
+    with pytest.raises(NotPermitted, match="itself"):
+        law.check(Case("inquiry", "town", "allowance", "town", "income"), at=IN_FORCE)
