@@ -1,0 +1,78 @@
+"""A country in a process of its own, as `kiban up` runs it."""
+
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROLES = 40
+"""More ports than any country here needs."""
+READY = "Begin at"
+
+
+@dataclass
+class RunningCountry:
+    """What the ready file says, and the process behind it."""
+
+    process: subprocess.Popen[str]
+    ready: dict[str, Any]
+
+    def origin(self, role: str) -> str:
+        return self.ready["roles"][role]
+
+    @property
+    def routes(self) -> dict[str, str]:
+        """Where each public origin really is: no name is resolved."""
+        return {
+            origin: f"http://127.0.0.1:{origin.rpartition(':')[2]}"
+            for origin in self.ready["roles"].values()
+        }
+
+    def kill(self) -> None:
+        """As a power cut would: no goodbye."""
+        self.process.kill()
+        self.process.wait()
+
+
+def free_port_base() -> int:
+    """Find a stretch of ports that nobody uses."""
+    for base in range(20_000, 60_000, ROLES):
+        with ExitStack() as held:
+            try:
+                for port in range(base, base + ROLES):
+                    held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return base
+    raise RuntimeError("no ports are free")
+
+
+@contextmanager
+def kiban_up(
+    data: Path, *, port_base: int, country: Path | None = None
+) -> Iterator[RunningCountry]:
+    """Run `kiban up` until the block ends."""
+    file = data.parent / f"{data.name}.ready.json"
+    more = ["--country", str(country)] if country else []
+    command = [
+        *(sys.executable, "-m", "kiban.deploy", "up"),
+        *("--data", str(data), "--port-base", str(port_base), "--ready-file", str(file)),
+        *more,
+    ]
+    with (data.parent / f"{data.name}.log").open("w+") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        try:
+            assert process.stdout
+            if not any(READY in line for line in process.stdout):
+                log.seek(0)
+                raise RuntimeError(f"the country did not start: {log.read()[-3000:]}")
+            yield RunningCountry(process, json.loads(file.read_text(encoding="utf-8")))
+        finally:
+            process.terminate()
+            process.wait(timeout=30)
+            process.stdout.close()
