@@ -7,17 +7,21 @@ that says why, unless KIBAN_REQUIRE names `postgres`.  KIBAN_POSTGRES=testcontai
 production would run.
 """
 
+import asyncio
 import os
 import shutil
 import signal
+import socket
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
 import asyncpg
 import pytest
+import uvicorn
+from fastapi import FastAPI
 
 from kiban.shared.clock import FrozenClock
 from kiban.shared.database import Database
@@ -29,6 +33,51 @@ NewDatabase = Callable[..., Awaitable[Database]]
 def clock() -> FrozenClock:
     """Noon in Tokyo on the first day of a fiscal year, until it is moved."""
     return FrozenClock()
+
+
+class Listener(uvicorn.Server):
+    """A real socket in the test's own loop."""
+
+    def __init__(self, app: FastAPI) -> None:
+        config = uvicorn.Config(
+            app,
+            port=0,
+            log_config=None,
+            lifespan="off",
+            access_log=False,
+            timeout_graceful_shutdown=0,
+        )
+        super().__init__(config)
+        self.ready = asyncio.Event()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.ready.set()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@pytest.fixture
+async def listen() -> AsyncIterator[Callable[[FastAPI], Awaitable[str]]]:
+    """Put an application behind a socket: `address = await listen(app)`."""
+    async with AsyncExitStack() as listening:
+
+        async def listen(app: FastAPI) -> str:
+            server = Listener(app)
+            running = asyncio.create_task(server.serve())
+            await server.ready.wait()
+
+            async def stop() -> None:
+                server.should_exit = True
+                await running
+
+            listening.push_async_callback(stop)
+            port = server.servers[0].sockets[0].getsockname()[1]
+            return f"http://127.0.0.1:{port}"
+
+        yield listen
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

@@ -3,12 +3,10 @@
 import asyncio
 import json
 import logging
-from contextlib import contextmanager
 from typing import Annotated
 
 import httpx
 import pytest
-import uvicorn
 from fastapi import APIRouter, Depends, Form, Request
 from pydantic import BaseModel
 from starlette.responses import Response, StreamingResponse
@@ -345,30 +343,10 @@ def test_two_operations_of_one_name_are_refused(app):
         operations(app)
 
 
-class Server(uvicorn.Server):
-    def __init__(self, config):
-        super().__init__(config)
-        self.ready = asyncio.Event()
-
-    async def startup(self, sockets=None):
-        await super().startup(sockets)
-        self.ready.set()
-
-    @contextmanager
-    def capture_signals(self):
-        yield
-
-
 @pytest.fixture
-async def port(app):
+async def port(app, listen):
     """The same application behind a real socket."""
-    config = uvicorn.Config(app, port=0, log_config=None, lifespan="off", access_log=False)
-    server = Server(config)
-    running = asyncio.create_task(server.serve())
-    await server.ready.wait()
-    yield server.servers[0].sockets[0].getsockname()[1]
-    server.should_exit = True
-    await running
+    return int((await listen(app)).rpartition(":")[2])
 
 
 HOSTILE = [
