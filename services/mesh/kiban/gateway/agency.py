@@ -26,6 +26,8 @@ from kiban.gateway.contract import (
     ConsentDelivery,
     ConsentEnd,
     Desk,
+    InquiryReply,
+    InquiryRequest,
     Line,
     PersonReply,
     PersonUnknown,
@@ -34,6 +36,7 @@ from kiban.gateway.contract import (
     Records,
     SealedReceipt,
     SealedReceipts,
+    Statement,
     TokenUse,
 )
 from kiban.gateway.moving import Moving
@@ -203,7 +206,13 @@ class Gateway:
     async def prove(self, leaf: str) -> InclusionProof:
         return await self.standing.mesh.prove_inclusion(leaf)
 
-    async def tell(self, receipt: Receipt) -> None:
+    async def inquire(self, request: InquiryRequest) -> InquiryReply:
+        return await self.asking.inquire(request)
+
+    async def read_own(self, person: str, item: str) -> Statement | None:
+        return await self.provision.read_own(person, item)
+
+    async def issue_receipt(self, receipt: Receipt) -> None:
         """Put a receipt or a decision into the feed that the portal reads; each event once."""
         async with self.db.begin() as connection:
             await store.put_receipt(connection, receipt)

@@ -125,7 +125,8 @@ class Provision:
         found = await self._read(permit, opened.codes)
         if any(reading == "waits" for _, reading in found):
             return await self._waits(permit, opened, known=known)
-        statements = [self._statement(permit, person, reading) for person, reading in found]
+        item, layout = str(permit.record.claims.item), permit.record.layout
+        statements = [self._statement(item, layout, *one) for one in found]
         reply = self._reply(presenter, permit, statements)
         await self._spend(permit, opened, reply, answered=any(statements))
         return AnswerReply(sealed=reply)
@@ -191,16 +192,22 @@ class Provision:
             signed.encode(), to=presenter, label=ANSWER_LABEL, context=claims.context
         )
 
-    def _statement(self, permit: Permit, person: str, reading: Reading) -> Statement | None:
+    async def read_own(self, person: str, item: str) -> Statement | None:
+        """The statement that this agency makes of its own record, for its own use."""
+        me = self.standing
+        reading = await self.records.read(person, item, inquirer=me.id, at=me.clock())
+        directory = await me.members.directory()
+        return self._statement(item, directory.layouts.get(item, 0), person, reading)
+
+    def _statement(self, item: str, layout: int, person: str, reading: Reading) -> Statement | None:
         if not isinstance(reading, Held):
             return None
-        item = str(permit.record.claims.item)
         version = canonical.encode([person, item, reading.version])
         salt = hmac.digest(self.salt, version, "sha256")
         return Statement(
             item=item,
             provider=self.standing.id,
-            layout=permit.record.layout,
+            layout=layout,
             as_of=reading.as_of,
             values=reading.values,
             salt=salt[:16].hex(),

@@ -141,7 +141,9 @@ class Members:
             self._verified[entry.certificate] = known
         if known.id != entry.id:
             raise members.NotAMember(
-                "the directory gives a certificate of another member", sent=known.id, expected=entry.id
+                "the directory gives a certificate of another member",
+                sent=known.id,
+                expected=entry.id,
             )
         return known
 

@@ -184,6 +184,7 @@ class Directory(Shape):
     authority: str
     portal: str
     log_key: str = Field(description="verifier key of the log's checkpoints, C2SP signed-note form")
+    layouts: dict[str, int] = Field(description="edition of each item's layout that is in force")
     members: list[Entry]
 
 

@@ -178,6 +178,7 @@ class Core:
             authority=AUTHORITY,
             portal=self.country.portal,
             log_key=str(self.integrator.verifier_key),
+            layouts=self.country.editions(self.clock()),
             members=self._entries(),
         )
 

@@ -82,6 +82,11 @@ class Country:
         known = [one for one in self.layouts if one.item == item and one.starts <= day]
         return max(known, key=lambda one: one.starts, default=None)
 
+    def editions(self, at: datetime) -> dict[str, int]:
+        """The edition in force of each item."""
+        items = sorted({one.item for one in self.layouts})
+        return {item: edition for item in items if (edition := self.edition(item, at))}
+
     def edition(self, item: str | None, at: datetime) -> int:
         """The number of that layout's edition; 0 where the item has none."""
         layout = self.layout(item, at)
