@@ -31,7 +31,7 @@ class Field:
     def check(self, value: JsonValue) -> None:
         """Return silently if the value is of this field's type."""
         match self.type, value:
-            case ("text", str()) | ("list", list()):
+            case ("text", str()) | ("list", list()) | ("boolean", bool()):
                 pass
             case "integer", int() if not isinstance(value, bool):
                 pass

@@ -75,7 +75,7 @@ class HeldRecord:
     flag: Flag = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Persona:
     """One inhabitant.  `id` is how tests and the demonstration call them; no office knows it."""
 
@@ -88,7 +88,10 @@ class Persona:
     about: dict[str, str]
     address: Place
     card: CardPlan | None
-    records: tuple[HeldRecord, ...] = field(repr=False)
+    records: tuple[HeldRecord, ...]
+
+    def __repr__(self) -> str:
+        return f"Persona({self.id})"
 
     def attributes(self) -> Attributes:
         """The four attributes (基本4情報), as an office that serves this person knows them."""

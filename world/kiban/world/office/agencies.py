@@ -130,6 +130,8 @@ class _Reader:
             table.mistake("procedure", f"there is no procedure {procedure}")
         reads = tuple(self.read(each, agency) for each in table.tables("reads"))
         items = {read.item for read in reads}
+        if len(items) < len(reads):
+            table.mistake("reads", "an item is read once")
         return Acceptance(
             procedure=procedure,
             reads=reads,

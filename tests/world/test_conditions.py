@@ -1,0 +1,70 @@
+"""Conditions and effects: the closed lists by which an office decides and acts."""
+
+from datetime import date
+
+import pytest
+
+from kiban.world.office.conditions import AMemberIsYoungerThan, Is, IsAtLeast, IsAtMost
+from kiban.world.office.effects import Assignment, Decided, Effect
+
+CHILD = AMemberIsYoungerThan("household", "members", "birth_date", 18)
+
+
+def household(*births: str):
+    return {"members": [{"birth_date": birth} for birth in births]}
+
+
+@pytest.mark.parametrize(
+    ("on", "met"),
+    [(date(2036, 2, 2), True), (date(2036, 2, 3), False)],
+)
+def test_a_child_is_one_until_the_day_of_the_eighteenth_birthday(on, met):
+    assert CHILD.met(household("1990-05-12", "2018-02-03"), on=on) is met
+
+
+def test_one_born_on_a_leap_day_is_older_on_the_first_of_march():
+    rule = AMemberIsYoungerThan("household", "members", "birth_date", 18)
+
+    assert rule.met(household("2020-02-29"), on=date(2038, 2, 28))
+    assert not rule.met(household("2020-02-29"), on=date(2038, 3, 1))
+
+
+@pytest.mark.parametrize("values", [{}, {"members": None}, {"members": [3]}, {"members": [{}]}])
+def test_a_record_without_what_a_rule_needs_does_not_meet_it(values):
+    assert not CHILD.met(values, on=date(2026, 4, 1))
+
+
+@pytest.mark.parametrize(("income", "met"), [(9_600_000, True), (9_600_001, False), (None, False)])
+def test_a_limit_is_inclusive(income, met):
+    rule = IsAtMost("income", "total_income_yen", 9_600_000)
+
+    assert rule.met({"total_income_yen": income}, on=date(2026, 4, 1)) is met
+
+
+def test_at_least_and_exactly():
+    assert IsAtLeast("i", "n", 3).met({"n": 3}, on=date(2026, 4, 1))
+    assert not IsAtLeast("i", "n", 3).met({"n": 2}, on=date(2026, 4, 1))
+    assert Is("i", "s", "yes").met({"s": "yes"}, on=date(2026, 4, 1))
+    assert not Is("i", "s", "yes").met({}, on=date(2026, 4, 1))
+
+
+def test_an_effect_draws_from_answers_readings_day_and_text():
+    effect = Effect(
+        "allowance",
+        (
+            Assignment("from", "answer", name="from_month"),
+            Assignment("bank", "read", item="bank-account", name="bank"),
+            Assignment("since", "day"),
+            Assignment("kind", "text", name="child"),
+        ),
+    )
+    decided = Decided(
+        {"from_month": "2026-05"}, {"bank-account": {"bank": "あきつ銀行"}}, date(2026, 4, 1)
+    )
+
+    assert effect.values(decided) == {
+        "from": "2026-05",
+        "bank": "あきつ銀行",
+        "since": "2026-04-01",
+        "kind": "child",
+    }

@@ -1,0 +1,145 @@
+"""An office's records: its flags, its clerk, its feed of changes; on both engines."""
+
+from datetime import date
+
+import pytest
+import sqlalchemy as sa
+
+from kiban.gateway.contract import Held
+from kiban.world import cast
+from kiban.world.office import store
+from kiban.world.office.agencies import Agency, Holding
+from kiban.world.office.records import Entry, NothingToDecide, OfficeRecords
+
+AGENCY = Agency(
+    id="library",
+    name={"ja": "図書館", "en": "Library"},
+    domain="library",
+    holds=(
+        Holding("loans", announces=True),
+        Holding("fines", answers="after-a-clerk"),
+        Holding("card"),
+    ),
+)
+LOANS = Entry("loans", {"books": 2}, date(2026, 1, 1))
+
+
+@pytest.fixture
+async def office(new_database, clock):
+    db = await new_database("kiban.world.office")
+    return OfficeRecords(AGENCY, db, clock)
+
+
+@pytest.fixture(scope="module")
+def hanako():
+    return cast.load_checked(cast.shipped_country()).people["hanako"].attributes()
+
+
+async def read(office, item, inquirer="portal", person="L1"):
+    return await office.read(person, item, inquirer=inquirer, at=office.clock())
+
+
+async def test_the_tables_are_those_that_the_migration_makes(office):
+    async with office.db.read() as connection:
+        for table in store.metadata.tables.values():
+            made = await connection.run_sync(
+                lambda each, name=table.name: sa.inspect(each).get_columns(name)
+            )
+            assert [column["name"] for column in made] == list(table.columns.keys())
+
+
+async def test_what_is_held_is_answered_with_its_day_and_version(office, hanako):
+    await office.load("L1", hanako, [LOANS])
+
+    assert await read(office, "loans") == Held(values={"books": 2}, as_of="2026-01-01", version="1")
+
+
+async def test_other_people_and_other_items_are_not_held(office, hanako):
+    await office.load("L1", hanako, [LOANS])
+
+    assert await read(office, "loans", person="L2") == "not-held"
+    assert await read(office, "card") == "not-held"
+    assert await read(office, "income") == "not-held"
+
+
+async def test_a_protected_record_is_withheld_from_others_and_known_to_the_office(office, hanako):
+    await office.load("L1", hanako, [Entry("card", {"n": 1}, date(2026, 1, 1), "withheld")])
+
+    assert await read(office, "card") == "withheld"
+    assert await office.own("L1", "card") == {"n": 1}
+
+
+async def test_loading_again_changes_nothing(office, hanako):
+    await office.load("L1", hanako, [LOANS])
+    await office.load("L1", hanako, [LOANS])
+
+    assert (await read(office, "loans")).version == "1"
+    assert await office.changes() == []
+
+
+async def test_a_changed_file_makes_the_next_version_and_announces_it(office, hanako):
+    await office.load("L1", hanako, [LOANS])
+    await office.load("L1", hanako, [Entry("loans", {"books": 3}, date(2026, 2, 1))])
+
+    now = await read(office, "loans")
+    (change,) = await office.changes()
+    assert (now.version, now.values) == ("2", {"books": 3})
+    assert (change.person, change.item, change.version) == ("L1", "loans", 2)
+    assert await office.changes(after=change.number) == []
+
+
+async def test_what_the_office_changed_itself_survives_loading(office, hanako):
+    await office.load("L1", hanako, [LOANS])
+    async with office.db.begin() as connection:
+        await office.change(connection, "L1", "loans", {"books": 9}, as_of=date(2026, 3, 1))
+
+    await office.load("L1", hanako, [LOANS])
+
+    now = await read(office, "loans")
+    assert (now.version, now.values, now.as_of) == ("2", {"books": 9}, "2026-03-01")
+
+
+async def test_what_is_not_announced_leaves_no_trace_in_the_feed(office, hanako):
+    await office.load("L1", hanako, [Entry("card", {"n": 1}, date(2026, 1, 1))])
+    await office.load("L1", hanako, [Entry("card", {"n": 2}, date(2026, 1, 1))])
+
+    assert await office.changes() == []
+
+
+@pytest.fixture
+async def asked(office, hanako):
+    """A clerk's question: the portal wants the fines, which are never answered by machine."""
+    await office.load("L1", hanako, [Entry("fines", {"yen": 100}, date(2026, 1, 1))])
+    assert await read(office, "fines") == "waits"
+    assert await read(office, "fines") == "waits"
+    (waiting,) = await office.waiting()
+    return waiting
+
+
+async def test_an_inquirer_waits_until_the_clerk_lets_it_read(office, asked):
+    await office.decide(asked, allowed=True)
+
+    assert (await read(office, "fines")).values == {"yen": 100}
+    assert await office.waiting() == []
+
+
+async def test_what_a_clerk_refuses_looks_like_nothing_held(office, asked):
+    await office.decide(asked, allowed=False)
+
+    assert await read(office, "fines") == "withheld"
+
+
+async def test_a_decision_is_for_one_inquirer_and_one_version(office, asked, hanako):
+    await office.decide(asked, allowed=True)
+
+    assert await read(office, "fines", inquirer="tax") == "waits"
+    await office.load("L1", hanako, [Entry("fines", {"yen": 200}, date(2026, 2, 1))])
+    assert await read(office, "fines") == "waits"
+
+
+async def test_nothing_is_decided_twice(office, asked):
+    await office.decide(asked, allowed=False)
+
+    with pytest.raises(NothingToDecide):
+        await office.decide(asked, allowed=True)
+    assert await read(office, "fines") == "withheld"

@@ -1,0 +1,150 @@
+"""
+Answers: what a citizen may have answered, checked by the office that relies on it.
+
+The office trusts no form but checks each answer itself against the procedure's file: companies and towns only by the
+registry's ids, which the registry must know; and nothing at all for what an office holds already.
+
+Refused (`AnswerWrong`, named by field and never by value): a missing required answer, a value of another kind, an
+unknown company or town, an answer to what was not asked.
+Source: DESIGN 4 (step 6), 6 (once-only enforced four times).
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Protocol
+
+from pydantic import JsonValue
+
+from kiban.shared import identifiers
+from kiban.shared.country import Mistakes, read_toml
+
+LONGEST_TEXT = 200
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
+
+
+class AnswerWrong(ValueError):  # noqa: N818  named by what is wrong
+    """An answer that the office cannot take; says which field, never which value."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        super().__init__(f"{field}: {reason}")
+        self.field = field
+
+
+class UnknownReference(ValueError):  # noqa: N818
+    """The registry holds no such thing."""
+
+
+class References(Protocol):
+    """The base registries, as narrow as an office needs them; `UnknownReference` for what is not there."""
+
+    async def check_company(self, number: str) -> None: ...
+
+    async def check_town(self, town: str) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One field that the citizen fills."""
+
+    name: str
+    type: str
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ByConsent:
+    """An item that the office reads by the citizen's consent."""
+
+    item: str
+    provider: str
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What an office needs to know of a procedure's file."""
+
+    edition: int
+    questions: tuple[Question, ...]
+    consents: tuple[ByConsent, ...]
+    """In the order in which an application lists the consents' ids."""
+
+
+def read_form(country: Path, procedure: str) -> Form:
+    """Read the procedure's file.  Its owner, the portal, names what is wrong in it."""
+    table = read_toml(country / "procedures" / f"{procedure}.toml", Mistakes())
+    fields = table.tables("field")
+    return Form(
+        edition=table.integer("edition", 1),
+        questions=tuple(
+            Question(each.text("name"), each.text("type"), each.truth("required", True))
+            for each in fields
+            if "held" not in each
+        ),
+        consents=tuple(
+            ByConsent(each.table("held").text("item"), each.table("held").text("provider"))
+            for each in fields
+            if each.truth("consent", False)
+        ),
+    )
+
+
+async def check(
+    asked: tuple[Question, ...], answers: Mapping[str, JsonValue], references: References
+) -> None:
+    """Return silently if the answers are what was asked, and nothing else."""
+    known = {question.name for question in asked}
+    for name in answers:
+        if name not in known:
+            raise AnswerWrong(name, "was not asked")
+    for question in asked:
+        if question.name in answers:
+            await _check(question, answers[question.name], references)
+        elif question.required:
+            raise AnswerWrong(question.name, "is missing")
+
+
+async def _check(question: Question, answer: JsonValue, references: References) -> None:
+    match question.type, answer:
+        case "text", str() if 0 < len(answer) <= LONGEST_TEXT:
+            pass
+        case "yes", True:
+            pass
+        case "month", str() if _MONTH.fullmatch(answer):
+            pass
+        case "date", str():
+            _check_date(question.name, answer)
+        case "company", {"corporate_number": str() as number, "sequence": int(), **more} if (
+            not more
+        ):
+            await _check_company(question.name, number, references)
+        case "address", {"town": str() as town, "rest": str(), "sequence": int(), **more} if (
+            not more
+        ):
+            await _check_town(question.name, town, references)
+        case _:
+            raise AnswerWrong(question.name, f"is no {question.type}")
+
+
+def _check_date(field: str, text: str) -> None:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        raise AnswerWrong(field, "is no date") from None
+
+
+async def _check_company(field: str, number: str, references: References) -> None:
+    try:
+        identifiers.check_corporate_number(number)
+        await references.check_company(number)
+    except ValueError:
+        raise AnswerWrong(field, "is no company of the registry") from None
+
+
+async def _check_town(field: str, town: str, references: References) -> None:
+    try:
+        await references.check_town(town)
+    except UnknownReference:
+        raise AnswerWrong(field, "is no town of the registry") from None

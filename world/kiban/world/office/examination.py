@@ -1,0 +1,294 @@
+"""
+The examination (審査): how an office comes from an application to a decision.
+
+In order, and each step again after a crash:
+
+1. the signature holds, by a certificate in force, over exactly this text
+2. the certified name and date of birth are those of the person whom the office knows under that number
+3. the application is for this office, and its answers are what was asked
+4. the office reads each item for itself, under law or consent; what it has read is kept
+5. what differs from what the citizen saw is named; the value read now counts
+6. it decides by its conditions, or leaves that to a clerk
+7. decision, effects and the receipt's row are one commit; the receipt goes to the portal after it
+
+A neighbour that is away, or whose clerk must decide first, makes the application wait; it is never a refusal.
+Source: DESIGN 4 (steps 6 and 7), 8.
+"""
+
+import hashlib
+import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kiban.gateway.contract import (
+    ConsentEnded,
+    InquiryRequest,
+    NotConsented,
+    Receipt,
+    Statement,
+)
+from kiban.identity.authority.contract import (
+    CertificateExpired,
+    CertificateRefused,
+    CertificateRevoked,
+    CertifiedAttributes,
+    ProofRefused,
+    SignatureVerification,
+)
+from kiban.shared.clock import Clock
+from kiban.shared.database import Database
+from kiban.shared.outbox import Outbox
+from kiban.shared.problems import Problem
+from kiban.world.office import answers, application, decisions, store
+from kiban.world.office.agencies import Acceptance, Agency, Read
+from kiban.world.office.answers import AnswerWrong, Form
+from kiban.world.office.application import Application
+from kiban.world.office.decisions import Decision, Returned, Text
+from kiban.world.office.effects import Decided
+from kiban.world.office.neighbours import Neighbours
+from kiban.world.office.records import OfficeRecords
+
+JAPAN = ZoneInfo("Asia/Tokyo")
+EXAMINE, TELL = "examine", "tell"
+"""Topics of the office's outbox."""
+NOT_GOOD = (CertificateExpired, CertificateRefused, CertificateRevoked, ProofRefused)
+"""What the authority says of a signature that does not hold, as against an authority that cannot say."""
+
+
+class NotYet(Problem):
+    """The application waits, and is taken up again by itself."""
+
+    slug, title, status = "not-yet", "The office cannot decide yet", 503
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the country's files say, as far as examinations need it."""
+
+    agency: Agency
+    forms: Mapping[str, Form]
+    item_names: Mapping[str, Text]
+
+    def acceptance(self, procedure: str) -> Acceptance:
+        found = self.agency.acceptance(procedure)
+        if found is None:
+            raise Returned(decisions.NOT_FOR_US)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """The examining side of one office's desk."""
+
+    rules: Rules
+    records: OfficeRecords
+    db: Database
+    outbox: Outbox
+    clock: Clock
+    neighbours: Neighbours
+
+    async def examine(self, body: Mapping[str, Any]) -> None:
+        """Take up one application (a row of the outbox); steps 1 to 7."""
+        async with self.db.read() as connection:
+            found = await store.find_application(connection, str(body["application"]))
+        if found is None or found.decided:
+            return
+        try:
+            await self._settle(found, await self._decision(found))
+        except NotYet:
+            raise
+        except Problem as problem:
+            # Whatever a neighbour says that is not about this application, it may say otherwise later.
+            raise NotYet("a neighbour cannot answer now", because=problem.slug) from problem
+
+    async def tell(self, body: Mapping[str, Any]) -> None:
+        """Hand one receipt to the gateway (a row of the outbox)."""
+        await self.neighbours.mesh.issue_receipt(Receipt.model_validate(body))
+
+    async def _decision(self, found: store.Application) -> Decision:
+        try:
+            return await self._examined(found)
+        except Returned as returned:
+            return Decision("returned", returned.message)
+
+    async def _examined(self, found: store.Application) -> Decision:
+        signed = application.read(found.accepted.signed.application)
+        acceptance = self.rules.acceptance(found.accepted.procedure)
+        certified = await self._certified(found)
+        await self._check_applicant(found, certified)
+        await self._check_content(found, signed)
+        statements = await self._read_all(found, signed, acceptance)
+        return decisions.decide(
+            acceptance,
+            statements,
+            differing=decisions.changed(signed, statements),
+            names=self.rules.item_names,
+            on=_day(self.clock()),
+        )
+
+    # --- steps 1 to 3 -------------------------------------------------------------------------
+
+    async def _certified(self, found: store.Application) -> CertifiedAttributes:
+        signed = found.accepted.signed
+        asked = SignatureVerification(
+            certificate=signed.certificate,
+            digest=hashlib.sha256(signed.application.encode()).hexdigest(),
+            signature=signed.signature,
+        )
+        try:
+            return (await self.neighbours.authority.verify_signature(asked)).certified
+        except NOT_GOOD as problem:
+            raise Returned(decisions.NOT_SIGNED) from problem
+
+    async def _check_applicant(
+        self, found: store.Application, certified: CertifiedAttributes
+    ) -> None:
+        async with self.db.read() as connection:
+            known = await store.find_person(connection, found.accepted.person)
+        if known is None or (_plain(known.name), known.birth_date) != (
+            _plain(certified.name),
+            certified.birth_date,
+        ):
+            raise Returned(decisions.NOT_THE_APPLICANT)
+
+    async def _check_content(self, found: store.Application, signed: Application) -> None:
+        expected = (found.accepted.procedure, self.rules.agency.id)
+        if (signed.procedure, signed.office) != expected:
+            raise Returned(decisions.NOT_FOR_US)
+        form = self.rules.forms[signed.procedure]
+        try:
+            await answers.check(form.questions, signed.answers, self.neighbours.references)
+        except AnswerWrong as wrong:
+            raise Returned(decisions.ANSWER_WRONG, wrong.field) from wrong
+
+    # --- step 4 -------------------------------------------------------------------------------
+
+    async def _read_all(
+        self, found: store.Application, signed: Application, acceptance: Acceptance
+    ) -> list[Statement]:
+        async with self.db.read() as connection:
+            kept = await store.kept_readings(connection, found.accepted.application)
+        known = {reading.item: reading for reading in kept}
+        readings = [
+            known.get(read.item) or await self._read(found, signed, read)
+            for read in acceptance.reads
+        ]
+        missing = [reading.item for reading in readings if reading.statement is None]
+        if missing:
+            raise Returned(decisions.NOT_HELD, decisions.named(missing, self.rules.item_names))
+        return [reading.statement for reading in readings if reading.statement]
+
+    async def _read(
+        self, found: store.Application, signed: Application, read: Read
+    ) -> store.Reading:
+        person, exchange = found.accepted.person, None
+        if read.provider is None:
+            statement = await self.neighbours.mesh.read_own(person, read.item)
+        else:
+            statement, exchange = await self._inquired(found, read, self._consent(signed, read))
+        reading = store.Reading(read.item, statement)
+        async with self.db.begin() as connection:
+            await store.keep_reading(
+                connection,
+                found.accepted.application,
+                reading,
+                exchange=exchange,
+                at=self.clock(),
+            )
+        return reading
+
+    async def _inquired(
+        self, found: store.Application, read: Read, consent: str | None
+    ) -> tuple[Statement | None, str]:
+        request = InquiryRequest(
+            provider=str(read.provider),
+            affair=str(read.affair),
+            item=read.item,
+            people=[found.accepted.person],
+            consent=consent,
+        )
+        try:
+            reply = await self.neighbours.mesh.inquire(request)
+        except (NotConsented, ConsentEnded) as problem:
+            raise self._without_consent(read) from problem
+        if reply.waits:
+            await self._settle(found, Decision("waiting", decisions.BEING_READ))
+            raise NotYet("a person at the provider decides first", provider=read.provider)
+        return reply.statements[0], reply.exchange
+
+    def _consent(self, signed: Application, read: Read) -> str | None:
+        if not read.by_consent:
+            return None
+        order = self.rules.forms[signed.procedure].consents
+        if len(order) == len(signed.consents):
+            for place, consent in zip(order, signed.consents, strict=True):
+                if (place.item, place.provider) == (read.item, read.provider):
+                    return consent
+        raise self._without_consent(read)
+
+    def _without_consent(self, read: Read) -> Returned:
+        return Returned(decisions.NO_CONSENT, decisions.named([read.item], self.rules.item_names))
+
+    # --- step 7 -------------------------------------------------------------------------------
+
+    async def decide_by_clerk(self, found: store.Application, decision: Decision) -> None:
+        """A clerk decides what waits for one, with the same consequences."""
+        await self._settle(found, decision)
+
+    async def _settle(self, found: store.Application, decision: Decision) -> None:
+        accepted, now = found.accepted, self.clock()
+        async with self.db.begin() as connection:
+            noted = await store.note_state(
+                connection, accepted.application, decision.event, decision.message, now
+            )
+            if not noted:
+                return
+            if decision.event == "granted":
+                await self._apply(connection, found, now)
+            receipt = Receipt(
+                application=accepted.application,
+                office=self.rules.agency.id,
+                event=decision.event,
+                at=int(now.timestamp()),
+                digest=found.digest,
+                message=decision.message,
+            )
+            await self.outbox.put(
+                connection,
+                TELL,
+                receipt.model_dump(mode="json"),
+                key=f"{accepted.application} {decision.event}",
+                at=now,
+            )
+
+    async def _apply(
+        self, connection: AsyncConnection, found: store.Application, at: datetime
+    ) -> None:
+        readings = await store.kept_readings(connection, found.accepted.application)
+        decided = Decided(
+            answers=application.read(found.accepted.signed.application).answers,
+            readings={each.item: each.statement.values for each in readings if each.statement},
+            on=_day(at),
+        )
+        for effect in self.rules.acceptance(found.accepted.procedure).applies:
+            await self.records.change(
+                connection,
+                found.accepted.person,
+                effect.item,
+                effect.values(decided),
+                as_of=_day(at),
+            )
+
+
+def _day(at: datetime) -> date:
+    return at.astimezone(JAPAN).date()
+
+
+def _plain(name: str) -> str:
+    """One form of a name: width and spacing make no other person."""
+    return "".join(unicodedata.normalize("NFKC", name).split())

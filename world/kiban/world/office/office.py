@@ -1,0 +1,96 @@
+"""
+One office, whole: records and desk for its gateway, and the work that goes on behind them.
+
+The office has a database of its own, as an agency's business system does beside its gateway; both live in one process
+here.  The gateway is made with `records` and `desk`; then `run` works with the neighbours until it is cancelled.
+
+    office = Office(cast, "kamakura", db=db, clock=clock, country=folder)
+    await office.prepare()
+    gateway = create_app(settings, records=office.records, desk=office.desk, …)
+    await office.run(Neighbours(mesh, authority, references))
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from kiban.shared.clock import Clock
+from kiban.shared.database import Database
+from kiban.shared.outbox import DeadLetter, Handler, Outbox
+from kiban.shared.problems import NotFound
+from kiban.world.cast import Cast
+from kiban.world.office import answers, store
+from kiban.world.office.decisions import Decision
+from kiban.world.office.desk import OfficeDesk
+from kiban.world.office.examination import EXAMINE, TELL, Examination, Rules
+from kiban.world.office.neighbours import Neighbours
+from kiban.world.office.records import NothingToDecide, OfficeRecords
+from kiban.world.office.store import Application
+
+POLL = 0.5
+"""Seconds between two looks at the outbox; a new application is looked at immediately."""
+
+
+class Office:
+    """An office of the country, by its agency's file."""
+
+    def __init__(
+        self, cast: Cast, agency: str, *, db: Database, clock: Clock, country: Path
+    ) -> None:
+        self.agency = cast.agencies[agency]
+        self._db = db
+        self._clock = clock
+        self._handlers: dict[str, Handler] = {}
+        self._examination: Examination | None = None
+        self.outbox = Outbox(db, store.outbox, self._handlers, clock, poll=POLL)
+        self.records = OfficeRecords(self.agency, db, clock)
+        self.desk = OfficeDesk(self.agency, db, self.outbox, clock)
+        self.rules = Rules(
+            self.agency,
+            forms={
+                each.procedure: answers.read_form(country, each.procedure)
+                for each in self.agency.accepts
+            },
+            item_names={item: layout.name for item, layout in cast.layouts.items()},
+        )
+
+    def __repr__(self) -> str:
+        return f"Office({self.agency.id})"
+
+    async def prepare(self) -> None:
+        """Bring the office's tables to their last version."""
+        await self._db.migrate("kiban.world.office")
+
+    def meet(self, neighbours: Neighbours) -> Examination:
+        """Learn whom to ask; only then can applications be examined."""
+        self._examination = Examination(
+            self.rules, self.records, self._db, self.outbox, self._clock, neighbours
+        )
+        self._handlers[EXAMINE] = self._examination.examine
+        self._handlers[TELL] = self._examination.tell
+        return self._examination
+
+    async def run(self, neighbours: Neighbours) -> None:
+        """Examine and tell for ever; cancel to stop."""
+        self.meet(neighbours)
+        await self.outbox.run()
+
+    # --- the clerk ------------------------------------------------------------------------------
+
+    async def applications(self, state: str) -> Sequence[Application]:
+        """The applications in this state, oldest first."""
+        async with self._db.read() as connection:
+            return await store.applications_in(connection, state)
+
+    async def decide(self, application: str, decision: Decision) -> None:
+        """Let a clerk decide an application that waits."""
+        async with self._db.read() as connection:
+            found = await store.find_application(connection, application)
+        if found is None:
+            raise NotFound("no such application")
+        if found.state != "waiting" or self._examination is None:
+            raise NothingToDecide("the application does not wait for a clerk")
+        await self._examination.decide_by_clerk(found, decision)
+
+    async def laid_aside(self) -> list[DeadLetter]:
+        """What no neighbour will ever take: for the operator."""
+        return await self.outbox.dead()

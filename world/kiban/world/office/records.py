@@ -1,0 +1,158 @@
+"""
+An office's records, as its gateway asks for them, and what a clerk says where no answer is automatic.
+
+What is held is answered at once, unless the record is protected (withheld because of violence: to everybody outside
+it looks as if nothing were held) or marked for a clerk's eye (自動応答不可): then the inquirer waits until a clerk has
+decided for this inquirer and this version of the record.
+
+Refused: a decision on something that nobody asked, or that was decided before.
+Sources: DESIGN 5.3 (a provider's own flags).
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from pydantic import JsonValue
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kiban.gateway.contract import Attributes, Reading
+from kiban.shared import canonical
+from kiban.shared.clock import Clock
+from kiban.shared.database import Database
+from kiban.shared.problems import Problem
+from kiban.world.office import store
+from kiban.world.office.agencies import Agency
+from kiban.world.office.store import Change, Consultation, Kept
+
+
+class NothingToDecide(Problem):
+    slug, title, status = "nothing-to-decide", "Nobody waits for this decision", 409
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A record as the country's files give it."""
+
+    item: str
+    values: Mapping[str, JsonValue]
+    as_of: date
+    flag: str = ""
+
+    @property
+    def digest(self) -> str:
+        """Names what the file says, so that only a changed file changes the record."""
+        said: canonical.JSON = [
+            self.item,
+            json.dumps(self.values, sort_keys=True),
+            self.as_of.isoformat(),
+            self.flag,
+        ]
+        return canonical.digest(said)
+
+
+@dataclass(frozen=True, slots=True)
+class OfficeRecords:
+    """The records of one office; its gateway's `Records`."""
+
+    agency: Agency
+    db: Database
+    clock: Clock
+
+    async def read(self, person: str, item: str, *, inquirer: str, at: datetime) -> Reading:
+        """What is held of this item about this person, for this inquirer."""
+        holding = self.agency.holding(item)
+        async with self.db.read() as connection:
+            kept = await store.find_record(connection, person, item) if holding else None
+        if holding is None or kept is None:
+            return "not-held"
+        if kept.flag == "withheld":
+            return "withheld"
+        if holding.answers == "after-a-clerk" or kept.flag == "no-automatic-answer":
+            return await self._after_a_clerk(
+                kept, Consultation(person, item, inquirer, kept.version), at
+            )
+        return kept.held
+
+    async def _after_a_clerk(self, kept: Kept, asked: Consultation, at: datetime) -> Reading:
+        async with self.db.begin() as connection:
+            await store.consult(connection, asked, at)
+            decided = await store.find_consultation(connection, asked)
+        if decided is None or decided.allowed is None:
+            return "waits"
+        return kept.held if decided.allowed else "withheld"
+
+    async def own(self, person: str, item: str) -> Mapping[str, JsonValue] | None:
+        """The office's own record for the office's own decisions: its flags are for others."""
+        async with self.db.read() as connection:
+            kept = await store.find_record(connection, person, item)
+        return None if kept is None else kept.held.values
+
+    # --- the clerk ----------------------------------------------------------------------------
+
+    async def waiting(self) -> list[Consultation]:
+        """The inquiries that a clerk must look at, oldest first."""
+        async with self.db.read() as connection:
+            return await store.open_consultations(connection)
+
+    async def decide(self, asked: Consultation, *, allowed: bool) -> None:
+        """Let this inquirer have this version of the record, or not."""
+        async with self.db.begin() as connection:
+            noted = await store.decide_consultation(
+                connection, asked, allowed=allowed, at=self.clock()
+            )
+        if not noted:
+            raise NothingToDecide("it was decided before, or nobody asked")
+
+    # --- writing ------------------------------------------------------------------------------
+
+    async def load(self, person: str, attributes: Attributes, entries: Sequence[Entry]) -> None:
+        """Take in what the files say of one person; what is known and unchanged stays as it is."""
+        async with self.db.begin() as connection:
+            await store.put_person(connection, person, attributes)
+            for entry in entries:
+                kept = await store.find_record(connection, person, entry.item)
+                if kept is None or kept.loaded != entry.digest:
+                    await self._write(connection, person, entry, new=kept is None)
+
+    async def _write(
+        self, connection: AsyncConnection, person: str, entry: Entry, *, new: bool
+    ) -> None:
+        version = await store.write_record(
+            connection,
+            person,
+            entry.item,
+            entry.values,
+            as_of=entry.as_of,
+            flag=entry.flag,
+            loaded=entry.digest,
+        )
+        if not new:
+            await self.announce(connection, person, entry.item, version)
+
+    async def change(
+        self,
+        connection: AsyncConnection,
+        person: str,
+        item: str,
+        values: Mapping[str, JsonValue],
+        *,
+        as_of: date,
+    ) -> None:
+        """Write the next version of a record in the caller's transaction."""
+        version = await store.write_record(connection, person, item, values, as_of=as_of)
+        await self.announce(connection, person, item, version)
+
+    async def announce(
+        self, connection: AsyncConnection, person: str, item: str, version: int
+    ) -> None:
+        """Put a change into the office's feed, if the office announces this item."""
+        holding = self.agency.holding(item)
+        if holding is not None and holding.announces:
+            await store.note_change(connection, person, item, version, self.clock())
+
+    async def changes(self, after: int = 0) -> list[Change]:
+        """The feed of announced changes: which item of whom, never what it says."""
+        async with self.db.read() as connection:
+            return await store.changes_after(connection, after)

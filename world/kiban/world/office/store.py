@@ -1,0 +1,355 @@
+"""
+What an office keeps in its own database: people, records, consultations, changes, applications.
+
+This is the agency's business system (業務システム), apart from its gateway: it knows people by its own numbers and has
+no pseudonym.  A record's version rises with each change; applications are added and then decided once.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+
+from pydantic import JsonValue
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Integer,
+    MetaData,
+    PrimaryKeyConstraint,
+    Row,
+    String,
+    Table,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kiban.gateway.contract import AcceptedApplication, Attributes, Held, Statement
+from kiban.shared.database import Instant, JSONDocument, insert_new
+from kiban.shared.outbox import outbox_table
+
+metadata = MetaData()
+outbox = outbox_table(metadata, "office_outbox")
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+
+people = Table(
+    "office_people",
+    metadata,
+    Column("person", String(64), primary_key=True),
+    Column("attributes", JSONDocument, nullable=False),
+    Column("acquired_at", Instant),
+)
+records = Table(
+    "office_records",
+    metadata,
+    Column("person", String(64), nullable=False),
+    Column("item", String(63), nullable=False),
+    Column("values", JSONDocument, nullable=False),
+    Column("as_of", String(10), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("flag", String(30), nullable=False),
+    Column("loaded", String(64)),  # digest of the file's record, so that a changed file is noticed
+    PrimaryKeyConstraint("person", "item"),
+)
+consultations = Table(
+    "office_consultations",
+    metadata,
+    Column("person", String(64), nullable=False),
+    Column("item", String(63), nullable=False),
+    Column("inquirer", String(63), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("asked_at", Instant, nullable=False),
+    Column("allowed", Boolean),
+    Column("decided_at", Instant),
+    PrimaryKeyConstraint("person", "item", "inquirer", "version"),
+)
+changes = Table(
+    "office_changes",
+    metadata,
+    Column("number", _NUMBER, primary_key=True),
+    Column("person", String(64), nullable=False),
+    Column("item", String(63), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("at", Instant, nullable=False),
+)
+applications = Table(
+    "office_applications",
+    metadata,
+    Column("application", String(32), primary_key=True),
+    Column("accepted", JSONDocument, nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("received_at", Instant, nullable=False),
+    Column("state", String(10), nullable=False),
+    Column("message", JSONDocument),
+    Column("decided_at", Instant),
+)
+readings = Table(
+    "office_readings",
+    metadata,
+    Column("application", String(32), nullable=False),
+    Column("item", String(63), nullable=False),
+    Column("statement", JSONDocument),
+    Column("exchange", String(32)),
+    Column("read_at", Instant, nullable=False),
+    PrimaryKeyConstraint("application", "item"),
+)
+
+
+# --- people and records ---------------------------------------------------------------------------
+
+
+async def put_person(connection: AsyncConnection, person: str, attributes: Attributes) -> None:
+    """Keep what the office knows of a person whom it serves; known people stay as they are."""
+    row = {"person": person, "attributes": attributes.model_dump()}
+    await connection.execute(insert_new(people).values(row))
+
+
+async def find_person(connection: AsyncConnection, person: str) -> Attributes | None:
+    query = select(people.c.attributes).where(people.c.person == person)
+    found = (await connection.execute(query)).scalar_one_or_none()
+    return None if found is None else Attributes.model_validate(found)
+
+
+async def without_pseudonym(connection: AsyncConnection) -> dict[str, Attributes]:
+    """The people for whom the gateway has not yet obtained the office's pseudonym."""
+    query = select(people.c.person, people.c.attributes).where(people.c.acquired_at.is_(None))
+    rows = await connection.execute(query.order_by(people.c.person))
+    return {row.person: Attributes.model_validate(row.attributes) for row in rows}
+
+
+async def note_acquired(connection: AsyncConnection, person: str, at: datetime) -> None:
+    await connection.execute(update(people).where(people.c.person == person).values(acquired_at=at))
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A record as the office's own tables have it."""
+
+    held: Held
+    version: int
+    flag: str
+    loaded: str | None
+
+
+async def find_record(connection: AsyncConnection, person: str, item: str) -> Kept | None:
+    c = records.c
+    query = select(records).where(c.person == person, c.item == item)
+    row = (await connection.execute(query)).mappings().one_or_none()
+    if row is None:
+        return None
+    held = Held(values=row["values"], as_of=row["as_of"], version=str(row["version"]))
+    return Kept(held, row["version"], row["flag"], row["loaded"])
+
+
+async def write_record(
+    connection: AsyncConnection,
+    person: str,
+    item: str,
+    values: Mapping[str, JsonValue],
+    *,
+    as_of: date,
+    flag: str = "",
+    loaded: str | None = None,
+) -> int:
+    """Write a record or its next version, and give the version."""
+    known = await find_record(connection, person, item)
+    version = 1 if known is None else known.version + 1
+    row = {
+        "values": dict(values),
+        "as_of": as_of.isoformat(),
+        "version": version,
+        "flag": flag,
+        "loaded": loaded if loaded is not None or known is None else known.loaded,
+    }
+    if known is None:
+        await connection.execute(records.insert().values(person=person, item=item, **row))
+    else:
+        c = records.c
+        await connection.execute(
+            update(records).where(c.person == person, c.item == item).values(row)
+        )
+    return version
+
+
+async def note_change(
+    connection: AsyncConnection, person: str, item: str, version: int, at: datetime
+) -> None:
+    row = {"person": person, "item": item, "version": version, "at": at}
+    await connection.execute(changes.insert().values(row))
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """That a record changed: never its values."""
+
+    number: int
+    person: str
+    item: str
+    version: int
+
+
+async def changes_after(connection: AsyncConnection, number: int) -> list[Change]:
+    c = changes.c
+    query = select(c.number, c.person, c.item, c.version).where(c.number > number)
+    return [Change(*row) for row in await connection.execute(query.order_by(c.number).limit(1000))]
+
+
+# --- consultations --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Consultation:
+    """An inquiry that a clerk must look at before the office answers."""
+
+    person: str
+    item: str
+    inquirer: str
+    version: int
+
+
+def _this(asked: Consultation) -> Any:  # SQLAlchemy's type of a condition
+    c = consultations.c
+    return (
+        (c.person == asked.person)
+        & (c.item == asked.item)
+        & (c.inquirer == asked.inquirer)
+        & (c.version == asked.version)
+    )
+
+
+async def consult(connection: AsyncConnection, asked: Consultation, at: datetime) -> None:
+    row = {
+        "person": asked.person,
+        "item": asked.item,
+        "inquirer": asked.inquirer,
+        "version": asked.version,
+        "asked_at": at,
+    }
+    await connection.execute(insert_new(consultations).values(row))
+
+
+async def find_consultation(connection: AsyncConnection, asked: Consultation) -> Row[Any] | None:
+    return (await connection.execute(select(consultations).where(_this(asked)))).one_or_none()
+
+
+async def open_consultations(connection: AsyncConnection) -> list[Consultation]:
+    c = consultations.c
+    query = select(c.person, c.item, c.inquirer, c.version).where(c.decided_at.is_(None))
+    return [Consultation(*row) for row in await connection.execute(query.order_by(c.asked_at))]
+
+
+async def decide_consultation(
+    connection: AsyncConnection, asked: Consultation, *, allowed: bool, at: datetime
+) -> int:
+    """Note the clerk's decision, once; say how many rows it was for."""
+    written = await connection.execute(
+        update(consultations)
+        .where(_this(asked), consultations.c.decided_at.is_(None))
+        .values(allowed=allowed, decided_at=at)
+    )
+    return written.rowcount
+
+
+# --- applications ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """An application on the office's desk."""
+
+    accepted: AcceptedApplication
+    digest: str
+    state: str
+    message: dict[str, str] | None
+
+    @property
+    def decided(self) -> bool:
+        return self.state not in {"received", "waiting"}
+
+
+async def take_in(
+    connection: AsyncConnection, accepted: AcceptedApplication, digest: str, at: datetime
+) -> bool:
+    """Keep an application; false if one with this id is kept already."""
+    row = {
+        "application": accepted.application,
+        "accepted": accepted.model_dump(),
+        "digest": digest,
+        "received_at": at,
+        "state": "received",
+    }
+    return bool((await connection.execute(insert_new(applications).values(row))).rowcount)
+
+
+async def find_application(connection: AsyncConnection, application: str) -> Application | None:
+    query = select(applications).where(applications.c.application == application)
+    row = (await connection.execute(query)).one_or_none()
+    if row is None:
+        return None
+    accepted = AcceptedApplication.model_validate(row.accepted)
+    return Application(accepted, row.digest, row.state, row.message)
+
+
+async def applications_in(connection: AsyncConnection, state: str) -> list[Application]:
+    c = applications.c
+    query = select(applications).where(c.state == state).order_by(c.received_at, c.application)
+    return [
+        Application(
+            AcceptedApplication.model_validate(row.accepted), row.digest, row.state, row.message
+        )
+        for row in await connection.execute(query)
+    ]
+
+
+async def note_state(
+    connection: AsyncConnection,
+    application: str,
+    state: str,
+    message: Mapping[str, str],
+    at: datetime,
+) -> bool:
+    """Decide, or say that it waits; false if it has been decided, or was waiting, before."""
+    c = applications.c
+    before = ["received"] if state == "waiting" else ["received", "waiting"]
+    written = await connection.execute(
+        update(applications)
+        .where(c.application == application, c.state.in_(before))
+        .values(state=state, message=dict(message), decided_at=None if state == "waiting" else at)
+    )
+    return bool(written.rowcount)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What the office read of one item for one application; no statement where nothing is held."""
+
+    item: str
+    statement: Statement | None
+
+
+async def keep_reading(
+    connection: AsyncConnection,
+    application: str,
+    reading: Reading,
+    *,
+    exchange: str | None,
+    at: datetime,
+) -> None:
+    row = {
+        "application": application,
+        "item": reading.item,
+        "statement": reading.statement.model_dump() if reading.statement else None,
+        "exchange": exchange,
+        "read_at": at,
+    }
+    await connection.execute(insert_new(readings).values(row))
+
+
+async def kept_readings(connection: AsyncConnection, application: str) -> Sequence[Reading]:
+    query = select(readings).where(readings.c.application == application)
+    return [
+        Reading(row.item, Statement.model_validate(row.statement) if row.statement else None)
+        for row in await connection.execute(query)
+    ]

@@ -1,0 +1,55 @@
+"""The resident network's own routes, added to the application of its gateway."""
+
+import hmac
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import Depends, FastAPI
+from starlette.requests import Request
+
+from kiban.gateway.contract import Attributes
+from kiban.identity.authority.contract import CardCertificates, TokenReply
+from kiban.shared.access import Access
+from kiban.shared.membership import SignedCaller
+from kiban.shared.problems import Unauthenticated
+from kiban.shared.settings import Secret
+from kiban.world.vault.contract import CardCertification
+from kiban.world.vault.network import ResidentNetwork
+
+
+class CardOffice(Access[None]):
+    """The office that makes cards: it is no member, and holds a secret of its own."""
+
+    name = "card-office"
+
+    def __init__(self, secret: Secret) -> None:
+        if not secret.reveal():
+            raise ValueError("the card office's secret may not be empty")
+        self._expected = f"Bearer {secret.reveal()}".encode()
+
+    async def __call__(self, request: Request) -> None:
+        given = request.headers.get("authorization", "").encode()
+        if not hmac.compare_digest(given, self._expected):
+            raise Unauthenticated("this is for the card office", expected="Authorization: Bearer")
+
+
+def add_routes(
+    app: FastAPI,
+    network: Callable[[], ResidentNetwork],
+    *,
+    members: Access[SignedCaller],
+    card_office: Access[None],
+) -> None:
+    """Add what agencies and the card office ask of the resident network."""
+
+    @app.post("/acquisitions", tags=["resident network"])
+    async def acquire_token(
+        attributes: Attributes, caller: Annotated[SignedCaller, Depends(members)]
+    ) -> TokenReply:
+        """Give a member a token for its pseudonym of the person with these four attributes."""
+        return await network().acquire(caller.member.id, attributes)
+
+    @app.post("/card-certificates", tags=["resident network"], dependencies=[Depends(card_office)])
+    async def certify_card(asked: CardCertification) -> CardCertificates:
+        """Have the keys of a new card certified."""
+        return await network().certify_card(asked)

@@ -1,0 +1,33 @@
+"""The resident network, seen from the card office: one method per operation, the same name on both sides."""
+
+from kiban.identity.authority.contract import CardCertificates
+from kiban.shared import canonical
+from kiban.shared.http import Http
+from kiban.shared.settings import Secret
+from kiban.world.vault.contract import CardCertification
+
+
+class CardOfficeClient:
+    """What the card office asks, with the secret that only it and the resident network hold."""
+
+    def __init__(self, http: Http, origin: str, secret: Secret) -> None:
+        self._http = http
+        self._origin = origin
+        self._secret = secret
+
+    def __repr__(self) -> str:
+        return f"CardOfficeClient({self._origin})"
+
+    async def certify_card(self, asked: CardCertification) -> CardCertificates:
+        headers = {
+            "authorization": f"Bearer {self._secret.reveal()}",
+            "content-type": "application/json",
+            "accept": "application/json",
+        }
+        reply = await self._http.send(
+            "POST",
+            f"{self._origin}/card-certificates",
+            content=canonical.encode(asked.model_dump(mode="json")),
+            headers=headers,
+        )
+        return CardCertificates.model_validate_json(reply.raise_problem().content)

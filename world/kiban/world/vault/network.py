@@ -1,0 +1,177 @@
+"""
+The resident network at work: it enters residents at the authority, finds who is meant, and certifies cards.
+
+Taking a pseudonym (取得番号), from here:
+
+1. a member sends the four attributes of a person whom it serves
+2. exactly one resident has them, or the request is refused
+3. the authority makes a token for that member and that resident; the token goes back, and nothing else
+
+As registrar it also passes on what cards ask to be certified, and ends the certificates of cards that were lost.
+Source: DESIGN 5.1 (issue), 6.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from cryptography import x509
+
+from kiban.gateway.contract import Attributes
+from kiban.identity.authority.client import AuthorityClient
+from kiban.identity.authority.contract import (
+    AcquisitionRequest,
+    Address,
+    CardCertificates,
+    CardRegistration,
+    HolderAttributes,
+    ResidentRegistration,
+    Revocation,
+    TokenReply,
+)
+from kiban.registry.client import RegistryClient
+from kiban.shared import encoding
+from kiban.shared.clock import Clock
+from kiban.shared.database import Database
+from kiban.shared.problems import NotFound
+from kiban.world.people import Persona, Place, person_number
+from kiban.world.vault import residents, store
+from kiban.world.vault.contract import CardCertification
+from kiban.world.vault.residents import Resident
+from kiban.world.vault.store import Residents
+
+
+@dataclass(frozen=True, slots=True)
+class ResidentNetwork:
+    """The resident network of the country."""
+
+    agency: str
+    residents: Residents
+    db: Database
+    authority: AuthorityClient
+    registry: RegistryClient
+    clock: Clock
+
+    # --- entering -----------------------------------------------------------------------------
+
+    async def enter(self, people: Iterable[Persona]) -> None:
+        """Give everybody their numbers, once."""
+        for persona in people:
+            async with self.db.begin() as connection:
+                await self.residents.enter(
+                    connection, person_number(self.agency, persona.id), persona
+                )
+
+    async def register(self) -> None:
+        """Tell the authority who lives here; whoever was told before is not told again."""
+        async with self.db.read() as connection:
+            waiting = await self.residents.unregistered(connection)
+        for resident in waiting:
+            await self.authority.register_resident(await self._registration(resident))
+            async with self.db.begin() as connection:
+                await store.note_registered(connection, resident.person, self.clock())
+
+    async def _registration(self, resident: Resident) -> ResidentRegistration:
+        return ResidentRegistration(
+            resident_record_code=resident.code.reveal(),
+            attributes=HolderAttributes(
+                name=resident.attributes.name,
+                name_kana=resident.attributes.name_kana,
+                birth_date=resident.attributes.birth_date,
+                sex=resident.attributes.sex,
+                address=await self._address(resident.place),
+            ),
+        )
+
+    async def _address(self, place: Place) -> Address:
+        """The registry's ids for an address; a town that it does not know is our files' mistake."""
+        towns = await self.registry.find_towns(postal_code=place.postal_code)
+        for town in towns.towns:
+            if (town.municipality, town.name) == (place.municipality, place.town):
+                return Address(
+                    municipality=place.municipality,
+                    town=town.id,
+                    rest=place.rest,
+                    text=place.text,
+                    sequence=town.sequence,
+                )
+        raise NotFound(
+            "the registry has no such town under this postal code", sent=place.postal_code
+        )
+
+    # --- acquisition --------------------------------------------------------------------------
+
+    async def acquire(self, bearer: str, attributes: Attributes) -> TokenReply:
+        """A token with which this member learns its pseudonym for this person; steps 1 to 3."""
+        resident = await self._the_one(attributes)
+        return await self.authority.issue_acquisition(
+            AcquisitionRequest(resident_record_code=resident.code.reveal(), bearer=bearer)
+        )
+
+    async def _the_one(self, attributes: Attributes) -> Resident:
+        async with self.db.read() as connection:
+            return residents.the_one(await self.residents.matching(connection, attributes))
+
+    # --- cards --------------------------------------------------------------------------------
+
+    async def certify_card(self, asked: CardCertification) -> CardCertificates:
+        """Have a card's keys certified; a card that its holder has lost is ended at once."""
+        resident = await self._the_one(asked.attributes)
+        issued = await self.authority.register_card(
+            CardRegistration(
+                resident_record_code=resident.code.reveal(),
+                authentication_request=asked.authentication_request,
+                signature_request=asked.signature_request,
+                card_expires=asked.card_expires,
+            )
+        )
+        async with self.db.begin() as connection:
+            for authority, certificate in _certificates(issued):
+                await store.note_certificate(
+                    connection, resident.person, authority, _serial(certificate), self.clock()
+                )
+        if resident.card_lost:
+            await self._end(resident.person)
+        return issued
+
+    async def report_loss(self, attributes: Attributes) -> None:
+        """Somebody's card was lost: its certificates end."""
+        resident = await self._the_one(attributes)
+        async with self.db.begin() as connection:
+            await store.note_lost(connection, resident.person)
+        await self._end(resident.person)
+
+    async def end_lost_cards(self) -> None:
+        """Finish what an interruption may have left: no certificate of a lost card stays in force."""
+        async with self.db.read() as connection:
+            lost = await self.residents.with_lost_cards(connection)
+        for resident in lost:
+            await self._end(resident.person)
+
+    async def _end(self, person: str) -> None:
+        async with self.db.read() as connection:
+            certificates = await store.open_certificates(connection, person)
+        for certificate in certificates:
+            await self.authority.revoke_certificate(
+                Revocation(
+                    authority=_card_authority(certificate.authority),
+                    serial=certificate.serial,
+                    event="loss",
+                )
+            )
+            async with self.db.begin() as connection:
+                await store.note_ended(connection, certificate.number, self.clock())
+
+
+def _certificates(issued: CardCertificates) -> list[tuple[str, str]]:
+    found = [("authentication", issued.authentication)]
+    return found + ([("signature", issued.signature)] if issued.signature else [])
+
+
+def _serial(certificate: str) -> str:
+    read = x509.load_der_x509_certificate(encoding.decode(certificate))
+    return f"{read.serial_number:x}"
+
+
+def _card_authority(name: str) -> Literal["authentication", "signature"]:
+    return "authentication" if name == "authentication" else "signature"

@@ -1,0 +1,170 @@
+"""
+What the vault keeps: residents with their two numbers, wrapped, and the serials of the cards given out.
+
+A resident's numbers follow from the place at which they were entered and never change.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Integer,
+    MetaData,
+    Row,
+    Select,
+    String,
+    Table,
+    UniqueConstraint,
+    func,
+    select,
+    update,
+)
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kiban.gateway.contract import Attributes
+from kiban.shared.database import Blob, Instant, JSONDocument, hold, insert_new
+from kiban.shared.identifiers import MyNumber, ResidentRecordCode
+from kiban.shared.keyring import Wrapping
+from kiban.world.people import Persona, Place
+from kiban.world.vault import numbers
+from kiban.world.vault.residents import Resident, fingerprint
+
+MY_NUMBER, CODE = "my number", "resident record code"
+
+metadata = MetaData()
+_NUMBER = BigInteger().with_variant(Integer, "sqlite")
+residents = Table(
+    "vault_residents",
+    metadata,
+    Column("place", _NUMBER, primary_key=True, autoincrement=False),
+    Column("person", String(64), nullable=False, unique=True),
+    Column("fingerprint", String(64), nullable=False, index=True),
+    Column("attributes", JSONDocument, nullable=False),
+    Column("address", JSONDocument, nullable=False),
+    Column("my_number", Blob, nullable=False, unique=True),
+    Column("code", Blob, nullable=False, unique=True),
+    Column("card_lost", Boolean, nullable=False),
+    Column("registered_at", Instant),
+)
+certificates = Table(
+    "vault_certificates",
+    metadata,
+    Column("number", _NUMBER, primary_key=True),
+    Column("person", String(64), nullable=False),
+    Column("authority", String(20), nullable=False),
+    Column("serial", String(40), nullable=False),
+    Column("issued_at", Instant, nullable=False),
+    Column("ended_at", Instant),
+    UniqueConstraint("authority", "serial", name="vault_certificates_once"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Certificate:
+    """A certificate on a card that was given out."""
+
+    number: int
+    authority: str
+    serial: str
+
+
+@dataclass(frozen=True, slots=True)
+class Residents:
+    """The residents, their numbers wrapped at rest."""
+
+    wrapping: Wrapping
+
+    async def enter(self, connection: AsyncConnection, person: str, persona: Persona) -> None:
+        """Enter somebody at the next place; who was entered before keeps place and numbers."""
+        await hold(connection, "vault residents")
+        known = select(residents.c.place).where(residents.c.person == person)
+        if (await connection.execute(known)).scalar_one_or_none() is not None:
+            return
+        last = select(func.coalesce(func.max(residents.c.place), 0))
+        place = (await connection.execute(last)).scalar_one() + 1
+        attributes = persona.attributes()
+        row = {
+            "place": place,
+            "person": person,
+            "fingerprint": fingerprint(attributes),
+            "attributes": attributes.model_dump(),
+            "address": asdict(persona.address),
+            "my_number": self.wrapping.wrap(MY_NUMBER, _raw(numbers.my_number(place))),
+            "code": self.wrapping.wrap(CODE, _raw(numbers.resident_record_code(place))),
+            "card_lost": persona.card is not None and persona.card.revoked,
+        }
+        await connection.execute(residents.insert().values(row))
+
+    async def matching(
+        self, connection: AsyncConnection, attributes: Attributes
+    ) -> Sequence[Resident]:
+        """Those who have exactly these four attributes; two are enough to know that it is unclear."""
+        c = residents.c
+        return await self._found(
+            connection,
+            select(residents).where(c.fingerprint == fingerprint(attributes)).limit(2),
+        )
+
+    async def unregistered(self, connection: AsyncConnection) -> Sequence[Resident]:
+        """Those whom the authority does not know yet."""
+        c = residents.c
+        query = select(residents).where(c.registered_at.is_(None)).order_by(c.place)
+        return await self._found(connection, query)
+
+    async def with_lost_cards(self, connection: AsyncConnection) -> Sequence[Resident]:
+        return await self._found(connection, select(residents).where(residents.c.card_lost))
+
+    async def my_numbers(self, connection: AsyncConnection) -> list[MyNumber]:
+        """Every My Number, for the search that proves that none has left."""
+        rows = await connection.execute(select(residents.c.my_number))
+        return [MyNumber(self.wrapping.unwrap(MY_NUMBER, row.my_number).decode()) for row in rows]
+
+    async def _found(self, connection: AsyncConnection, query: Select[Any]) -> Sequence[Resident]:
+        return [self._resident(row) for row in await connection.execute(query)]
+
+    def _resident(self, row: Row[Any]) -> Resident:
+        return Resident(
+            person=row.person,
+            attributes=Attributes.model_validate(row.attributes),
+            place=Place(**row.address),
+            code=ResidentRecordCode(self.wrapping.unwrap(CODE, row.code).decode()),
+            card_lost=row.card_lost,
+        )
+
+
+def _raw(number: MyNumber | ResidentRecordCode) -> bytes:
+    return number.reveal().encode()
+
+
+async def note_registered(connection: AsyncConnection, person: str, at: datetime) -> None:
+    here = residents.c.person == person
+    await connection.execute(update(residents).where(here).values(registered_at=at))
+
+
+async def note_lost(connection: AsyncConnection, person: str) -> None:
+    here = residents.c.person == person
+    await connection.execute(update(residents).where(here).values(card_lost=True))
+
+
+async def note_certificate(
+    connection: AsyncConnection, person: str, authority: str, serial: str, at: datetime
+) -> None:
+    row = {"person": person, "authority": authority, "serial": serial, "issued_at": at}
+    await connection.execute(insert_new(certificates).values(row))
+
+
+async def open_certificates(connection: AsyncConnection, person: str) -> list[Certificate]:
+    """The certificates on a person's cards that were not ended from here."""
+    c = certificates.c
+    query = select(c.number, c.authority, c.serial).where(c.person == person, c.ended_at.is_(None))
+    return [Certificate(*row) for row in await connection.execute(query.order_by(c.number))]
+
+
+async def note_ended(connection: AsyncConnection, number: int, at: datetime) -> None:
+    here = certificates.c.number == number
+    await connection.execute(update(certificates).where(here).values(ended_at=at))
