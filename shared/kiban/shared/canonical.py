@@ -12,15 +12,20 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 
-type_error = "canonical JSON holds text, whole numbers, booleans, null, lists and objects"
-LARGEST = 2**53 - 1
-
 JSON = None | bool | int | str | Sequence["JSON"] | Mapping[str, "JSON"]
+LARGEST = 2**53 - 1
+_HOLDS = "canonical JSON holds text, whole numbers, booleans, null, lists and objects"
+_WRITER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), check_circular=False)
+_SORTING = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":"), check_circular=False, sort_keys=True
+)
 
 
 def encode(value: JSON) -> bytes:
     """The canonical UTF-8 bytes of a value."""
-    return _write(value).encode()
+    if _sorts_alike(value):
+        return _SORTING.encode(value).encode()
+    return _WRITER.encode(_in_order(value)).encode()
 
 
 def digest(value: JSON) -> str:
@@ -28,31 +33,45 @@ def digest(value: JSON) -> str:
     return hashlib.sha256(encode(value)).hexdigest()
 
 
-def _write(value: JSON) -> str:
+def _sorts_alike(value: JSON) -> bool:
+    """
+    Whether keys have the same order by code points, as Python sorts, and by UTF-16 code units.
+
+    They have, unless a key reaches beyond the Basic Multilingual Plane.  What has no canonical text raises.
+    """
     match value:
         case None | bool() | str():
-            return json.dumps(value, ensure_ascii=False)
+            return True
         case int():
             if abs(value) > LARGEST:
                 raise ValueError(f"{value} is beyond 2**53 - 1")
-            return str(value)
-        case Mapping():
-            return "{" + ",".join(_members(value)) + "}"
-        case Sequence() if not isinstance(value, bytes | bytearray | memoryview):
-            return "[" + ",".join(_write(item) for item in value) + "]"
+            return True
+        case dict():
+            alike = [_key(key) & _sorts_alike(item) for key, item in value.items()]
+            return all(alike)
+        case list() | tuple():
+            alike = [_sorts_alike(item) for item in value]
+            return all(alike)
         case _:
-            raise TypeError(type_error)
+            raise TypeError(_HOLDS)
 
 
-def _members(value: Mapping[str, JSON]) -> list[str]:
-    if any(not isinstance(key, str) for key in value):
-        raise TypeError(type_error)
-    return [
-        f"{json.dumps(key, ensure_ascii=False)}:{_write(value[key])}"
-        for key in sorted(value, key=_utf16)
-    ]
+def _key(key: object) -> bool:
+    if not isinstance(key, str):
+        raise TypeError(_HOLDS)
+    return key.isascii() or max(key) < "\U00010000"
+
+
+def _in_order(value: JSON) -> JSON:
+    """The same value with its keys in the order of RFC 8785, section 3.2.3."""
+    match value:
+        case dict():
+            return {key: _in_order(value[key]) for key in sorted(value, key=_utf16)}
+        case list() | tuple():
+            return [_in_order(item) for item in value]
+        case _:
+            return value
 
 
 def _utf16(key: str) -> bytes:
-    """Keys are ordered by UTF-16 code units (RFC 8785, section 3.2.3)."""
     return key.encode("utf-16-be", "surrogatepass")

@@ -13,6 +13,7 @@ Source: DESIGN 5.1; the protocol's page, section 5.1, attacks C1 to C3, M5, M12.
 
 import hashlib
 import secrets
+from functools import cached_property
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -61,7 +62,7 @@ class Claims(Shape):
     until: Seconds
     terms: Hex64 | None = Field(default=None, description="digest that the person approved")
 
-    @property
+    @cached_property
     def context(self) -> bytes:
         """What every seal and unblinder of this exchange is bound to: 32 bytes."""
         return hashlib.sha256(canonical.encode(self.model_dump())).digest()

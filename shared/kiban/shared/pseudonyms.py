@@ -15,9 +15,11 @@ Source: DESIGN 5.1; the protocol's page, section 5.1; peers in the mesh's refere
 """
 
 import hashlib
+from functools import lru_cache
 from typing import Protocol
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from kiban.shared import points
@@ -57,12 +59,18 @@ class Blind:
         return points.times(points.unblinder(seed, context, person), code)
 
     def convert(self, codes: bytes, *, source: int | None, target: int) -> bytes:
-        factor = target if source is None else target * points.inverse(source) % points.ORDER
-        ready = points.key(factor)
+        ready = _factor(source, target)
         return b"".join(points.times(ready, x) for x in points.split(codes))
 
     def ratio(self, old: int, new: int) -> int | None:
         return new * points.inverse(old) % points.ORDER
+
+
+@lru_cache(maxsize=4096)
+def _factor(source: int | None, target: int) -> ec.EllipticCurvePrivateKey:
+    """One factor for each pair of members: making it ready costs as much as multiplying with it."""
+    factor = target if source is None else target * points.inverse(source) % points.ORDER
+    return points.key(factor)
 
 
 class Classic:

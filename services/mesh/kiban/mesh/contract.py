@@ -8,6 +8,7 @@ Source: DESIGN 5.1 to 5.4 and 5.8; plan rows MSH-04, MSH-09 to MSH-11.
 """
 
 import hashlib
+from functools import cached_property
 from typing import Literal
 
 from pydantic import Field
@@ -107,12 +108,12 @@ class Record(Shape):
     request: Hex64 = Field(description="evidence of the inquirer's signed request")
     at: Seconds = Field(description="when the core permitted it")
 
-    @property
+    @cached_property
     def body(self) -> str:
         """The canonical text, as the log keeps it."""
         return canonical.encode(self.model_dump(mode="json")).decode()
 
-    @property
+    @cached_property
     def leaf(self) -> str:
         return leaf_of(self.body)
 

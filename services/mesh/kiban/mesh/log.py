@@ -108,9 +108,9 @@ class Log:
     async def inclusion(self, leaf: str) -> InclusionProof:
         """Prove that a leaf is in the tree of the newest checkpoint."""
         async with self._db.read() as connection:
-            head = await self._last(connection)
+            head = await store.last_checkpoint(connection, self._tables)
             index = await store.index_of(connection, self._tables, leaf)
-            if index is None or index >= head.size:
+            if head is None or index is None or index >= head.size:
                 raise NotInLog("it was never appended, or is not yet in the tree")
             ranges = merkle.inclusion_ranges(index, head.size)
             found = await store.read_tiles(connection, self._tables, tiles.needed(ranges))

@@ -152,7 +152,7 @@ async def append(
     statement = insert_new(table).returning(table.c.exchange, table.c.kind)
     # In one order for everybody, so that two transactions with the same entries cannot block each other.
     ordered = [row for _, row in sorted(rows.items())]
-    inserted = set((await connection.execute(statement, ordered)).tuples())
+    inserted = {(row.exchange, row.kind) for row in await connection.execute(statement, ordered)}
     new = []
     for entry in entries:
         key = (entry.exchange, entry.kind)
