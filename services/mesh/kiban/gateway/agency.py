@@ -209,6 +209,9 @@ class Gateway:
     async def inquire(self, request: InquiryRequest) -> InquiryReply:
         return await self.asking.inquire(request)
 
+    async def ask_again(self, exchange: str) -> InquiryReply:
+        return await self.asking.ask_again(exchange)
+
     async def read_own(self, person: str, item: str) -> Statement | None:
         return await self.provision.read_own(person, item)
 

@@ -42,7 +42,7 @@ from kiban.shared.access import Access
 from kiban.shared.app import service
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
-from kiban.shared.exchanges import Count, Hex64, MemberId
+from kiban.shared.exchanges import Count, Hex32, Hex64, MemberId
 from kiban.shared.http import Http
 from kiban.shared.members import Member
 from kiban.shared.membership import Members, SignedCaller
@@ -156,6 +156,11 @@ def _asking_routes(app: FastAPI, gateway: Gateway) -> None:
     async def inquire(request: InquiryRequest) -> InquiryReply:
         """Ask another agency, through the mesh."""
         return await gateway.asking.inquire(request)
+
+    @app.post("/inner/inquiries/{exchange}", operation_id="ask_again", dependencies=agency)
+    async def ask_again(exchange: Hex32) -> InquiryReply:
+        """Ask again for the answer to an inquiry that a person at the provider had to decide."""
+        return await gateway.ask_again(exchange)
 
     @app.post("/inner/submissions", operation_id="submit", dependencies=agency)
     async def submit(request: SubmissionRequest) -> SubmissionReply:

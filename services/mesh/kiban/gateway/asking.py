@@ -44,9 +44,18 @@ from kiban.gateway.standing import Standing
 from kiban.identity.authority.contract import TokenReply
 from kiban.mesh.contract import Permit, TokenRedemption
 from kiban.shared import canonical, tokens, trace
-from kiban.shared.exchanges import TOKEN, Claims, Kind, TokenPayload, new_id, new_seed
+from kiban.shared.exchanges import (
+    TOKEN,
+    Claims,
+    Kind,
+    Shape,
+    TokenPayload,
+    new_id,
+    new_seed,
+)
 from kiban.shared.identifiers import Pseudonym
 from kiban.shared.members import Member
+from kiban.shared.problems import NotFound
 
 VALID = timedelta(seconds=60)
 
@@ -59,6 +68,22 @@ class Wish:
     provider: str
     affair: str
     item: str
+
+
+class Waiting(Shape):
+    """An inquiry whose answer is still to come: its permit, and in which order its people travel."""
+
+    permit: str
+    places: list[int]
+    people: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedAnswer:
+    """An answer that was verified, with the provider's own words for it."""
+
+    token: str
+    answer: Answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +101,20 @@ class Asking:
         with trace.new_trace(f"inquiry by {self.standing.id}"):
             token, permit = await self._permitted(wish, order.arrange(codes), note)
             await self._note(permit, codes)
-            return await self._presented(token, permit, order, len(codes))
+            waiting = Waiting(permit=token, places=list(order.places), people=len(codes))
+            return await self._presented(permit, waiting, retry=False)
+
+    async def ask_again(self, exchange: str) -> InquiryReply:
+        """Present the permit of an inquiry that waited for a person at the provider; step 5 alone."""
+        me = self.standing
+        async with me.db.read() as connection:
+            noted = await store.find_exchange(connection, exchange, "asked")
+        if noted is None or noted.result != "waits" or noted.reply is None:
+            raise NotFound("no inquiry of this number waits for an answer", sent=exchange)
+        waiting = Waiting.model_validate_json(noted.reply)
+        permit = blinding.read_permit(waiting.permit, await me.core())
+        with trace.new_trace(f"inquiry by {me.id}, asked again"):
+            return await self._presented(permit, waiting, retry=True)
 
     async def submit(self, request: SubmissionRequest) -> SubmissionReply:
         """Carry an application to its office; the office knows a repeated one by its id."""
@@ -180,27 +218,27 @@ class Asking:
         trace.saw(basis=permit.record.basis.row, leaf=permit.leaf[:16])
         return reply.permit, permit
 
-    async def _presented(
-        self, token: str, permit: Permit, order: blinding.Order, people: int
-    ) -> InquiryReply:
+    async def _presented(self, permit: Permit, waiting: Waiting, *, retry: bool) -> InquiryReply:
         me, claims = self.standing, permit.record.claims
         provider = await me.members.resolve(permit.record.provider)
         client = await self._client(provider.id)
-        reply = await client.answer(Presentation(permit=token))
+        reply = await client.answer(Presentation(permit=waiting.permit, retry=retry))
         found = None
         if reply.sealed is not None:
             found = self._opened(reply.sealed, permit, provider)
-        await self._result(permit, "answered" if found else "waits", token)
+        keep = None if found else waiting.model_dump_json()
+        await self._result(permit, "answered" if found else "waits", keep)
+        order = blinding.Order(tuple(waiting.places))
         return InquiryReply(
             exchange=claims.id,
             leaf=permit.leaf,
             basis=permit.record.basis.row,
             waits=reply.waits,
-            statements=order.restore(found[1].statements, people) if found else [],
-            answer=found[0] if found else None,
+            statements=order.restore(found.answer.statements, waiting.people) if found else [],
+            answer=found.token if found else None,
         )
 
-    def _opened(self, sealed: str, permit: Permit, provider: Member) -> tuple[str, Answer]:
+    def _opened(self, sealed: str, permit: Permit, provider: Member) -> SignedAnswer:
         claims = permit.record.claims
         token = self.standing.identity.open(
             sealed, sender=provider, label=ANSWER_LABEL, context=claims.context
@@ -209,7 +247,7 @@ class Asking:
         expected = (claims.id, provider.id, claims.item, claims.people)
         if (answer.exchange, answer.provider, answer.item, len(answer.statements)) != expected:
             raise AnswerRefused("the answer is to another question", rule="exchange")
-        return token, answer
+        return SignedAnswer(token, answer)
 
     async def _note(
         self, permit: Permit, codes: Sequence[Pseudonym], result: str = "permitted"
@@ -218,9 +256,8 @@ class Asking:
         async with me.db.begin() as connection:
             await note(connection, me, permit, codes, side="asked", result=result)
 
-    async def _result(self, permit: Permit, result: str, token: str | None = None) -> None:
-        """What became of the exchange; a waiting one keeps its permit, to ask again with it."""
-        keep = token if result == "waits" else None
+    async def _result(self, permit: Permit, result: str, keep: str | None = None) -> None:
+        """What became of the exchange; a waiting one keeps what it needs to be asked again."""
         async with self.standing.db.begin() as connection:
             await store.note_result(connection, permit.record.claims.id, "asked", result, keep)
 

@@ -83,6 +83,9 @@ class InnerClient:
     async def inquire(self, request: InquiryRequest) -> InquiryReply:
         return await self._post("inquiries", request, InquiryReply)
 
+    async def ask_again(self, exchange: str) -> InquiryReply:
+        return await self._send("POST", f"inquiries/{exchange}", b"", InquiryReply)
+
     async def submit(self, request: SubmissionRequest) -> SubmissionReply:
         return await self._post("submissions", request, SubmissionReply)
 

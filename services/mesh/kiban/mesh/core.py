@@ -23,8 +23,8 @@ from kiban.mesh.contract import (
     Enrolment,
     Entry,
     EpochMove,
+    EpochPassed,
     LogEntries,
-    LogUnavailable,
     Outcome,
     OutcomeRefused,
     Record,
@@ -40,26 +40,18 @@ from kiban.mesh.log import Integrator, Log
 from kiban.mesh.log_store import NewEntry
 from kiban.mesh.permits import Permits
 from kiban.mesh.settings import CoreSettings
+from kiban.mesh.store import Appended
 from kiban.shared import members, pseudonyms, tokens
 from kiban.shared.clock import Clock
-from kiban.shared.database import Database, DatabaseAway
+from kiban.shared.database import Database
 from kiban.shared.http import Http
 from kiban.shared.keyring import Keyring
 from kiban.shared.members import Identity, Member
 from kiban.shared.membership import SignedCaller
-from kiban.shared.problems import Malformed
 
 AUTHORITY = "authority"
 """The authority's name among the members."""
 LOG_KEY = "log signing key"
-
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """One entry on its way into the log, with the evidence of the request that caused it."""
-
-    entry: NewEntry
-    evidence: store.Evidence | None
 
 
 @dataclass(slots=True)
@@ -214,15 +206,7 @@ class Core:
         )
 
     async def _commit(self, batch: Sequence[Appended]) -> list[bool]:
-        """One commit for all; if it cannot be made, nobody is permitted anything."""
-        try:
-            async with self.db.begin() as connection:
-                new = await self.log.append(connection, [one.entry for one in batch])
-                kept = [one.evidence for one in batch if one.evidence]
-                await store.keep_evidence(connection, kept)
-        except DatabaseAway as away:
-            raise LogUnavailable("ask again when the core's database answers") from away
-        return new
+        return await store.append(self.db, self.log, batch)
 
     async def record_outcomes(self, reports: Sequence[str]) -> int:
         """Log what providers say of their exchanges; each once, by its provider alone."""
@@ -259,7 +243,7 @@ class Core:
         new = self.conversion.scalar(caller.id, epoch)
         ratio = pseudonyms.MODES[self.settings.mode].ratio(old, new)
         if ratio is None:
-            raise Malformed("in this mode a member cannot move its pseudonyms by itself")
+            raise EpochPassed("in this mode a member cannot move its pseudonyms by itself")
         sealed = self.identity.seal(
             ratio.to_bytes(keys.SIZE, "big"),
             to=caller,
@@ -272,6 +256,8 @@ class Core:
         """Give a member's domain a new key; the member moves by itself."""
         await self.member(name)
         await self.refresh()
+        if self.settings.mode == "classic":
+            raise EpochPassed("in this mode a member cannot move its pseudonyms by itself")
         epoch = self.conversion.epoch(name) + 1
         async with self.db.begin() as connection:
             raw = await self.keyring.get_or_make(connection, keys.name(name, epoch), keys.draw)

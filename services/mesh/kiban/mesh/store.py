@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Column, Integer, MetaData, String, Table, Text, UniqueConstraint, select
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kiban.mesh.log_store import log_tables
-from kiban.shared.database import Blob, Instant, insert_new
+from kiban.mesh.contract import LogUnavailable
+from kiban.mesh.log import Log
+from kiban.mesh.log_store import NewEntry, log_tables
+from kiban.shared.database import Blob, Database, DatabaseAway, Instant, insert_new
 from kiban.shared.keyring import keyring_table
 
 metadata = MetaData()
@@ -90,6 +93,25 @@ async def begin_epoch(
     """Note that the domain enters this epoch; false if it had before."""
     row = {"domain": domain, "epoch": epoch, "began_at": at}
     return bool((await connection.execute(insert_new(epochs).values(row))).rowcount)
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """One entry on its way into the log, with the evidence of the request that caused it."""
+
+    entry: NewEntry
+    evidence: Evidence | None
+
+
+async def append(db: Database, to: Log, batch: Sequence[Appended]) -> list[bool]:
+    """One commit for all; whatever keeps it from being made, nobody is permitted anything."""
+    try:
+        async with db.begin() as connection:
+            new = await to.append(connection, [one.entry for one in batch])
+            await keep_evidence(connection, [one.evidence for one in batch if one.evidence])
+    except (DatabaseAway, SQLAlchemyError) as error:
+        raise LogUnavailable("ask again when the core's database can be written") from error
+    return new
 
 
 async def keep_evidence(connection: AsyncConnection, kept: Iterable[Evidence]) -> None:

@@ -1,0 +1,249 @@
+"""Exchanges over the real services: the right person, a line for the citizen, a record at each end."""
+
+import pytest
+
+from kiban.gateway import store
+from kiban.gateway.contract import (
+    ApprovalUse,
+    ConsentEnd,
+    ConsentEnded,
+    InquiryRequest,
+    NotConsented,
+    PermitRefused,
+)
+from kiban.mesh.contract import DomainExcluded, LogUnavailable, NotPermitted
+from kiban.shared.problems import Unavailable
+from tests.mesh_services import consent, held
+
+
+def asks(people=("hana",), inquirer="tax", provider="pension", affair="work", consent=None):
+    return InquiryRequest(
+        provider=provider,
+        affair=affair,
+        item="income",
+        people=[f"{inquirer}-{name}" for name in people],
+        consent=consent,
+    )
+
+
+async def ask(services, *, inquirer="tax", **differs):
+    reply = await services.gateway(inquirer).inquire(asks(inquirer=inquirer, **differs))
+    return [one and one.values["yen"] for one in reply.statements]
+
+
+async def consented(services, person, record):
+    tokens = await services.approve(person, [record])
+    await services.gateway("portal").consenting.deliver(
+        ApprovalUse(records=[record], tokens=tokens)
+    )
+    return record.id
+
+
+async def test_an_inquiry_reaches_the_person_it_is_about(services):
+    assert await ask(services) == ["pension hana"]
+
+
+async def test_a_bulk_inquiry_answers_in_the_askers_order(services):
+    services.ledger["pension"].held.pop(("pension-taro", "income"))
+
+    found = await ask(services, people=("mei", "taro", "hana"))
+
+    assert found == ["pension mei", None, "pension hana"]
+
+
+async def test_the_citizen_sees_who_asked_whom_for_what_and_nobody_else_does(services):
+    await ask(services)
+
+    [line] = await services.lines("hana")
+
+    assert (line.inquirer, line.provider, line.item, line.answered) == (
+        "tax", "pension", "income", True,
+    )  # fmt: skip
+    assert await services.lines("taro") == []
+    assert await services.findings() == []
+
+
+async def test_every_line_has_a_proof_in_the_log(services):
+    await ask(services)
+
+    [line] = await services.lines("hana")
+    proof = await services.gateway("portal").prove(line.leaf)
+
+    assert (proof.leaf, proof.index) == (line.leaf, line.index)
+
+
+async def test_both_ends_keep_their_own_record(services):
+    await ask(services)
+
+    for agency, side in (("tax", "asked"), ("pension", "answered")):
+        async with services.databases[agency].read() as connection:
+            notes, _ = await store.read_exchanges(connection, 0, 100)
+        assert [one.result for one in notes if one.side == side and one.kind == "inquiry"] == [
+            "answered"
+        ]
+
+
+async def test_two_readings_of_one_version_have_one_digest_and_a_new_version_another(services):
+    gateway = services.gateway("tax")
+    first, again = await gateway.inquire(asks()), await gateway.inquire(asks())
+    services.ledger["pension"].held["pension-hana", "income"] = held("pension hana", version="2")
+    later = await gateway.inquire(asks())
+
+    digests = [reply.statements[0].digest for reply in (first, again, later)]
+    assert digests[0] == digests[1] != digests[2]
+
+
+async def test_an_agency_reads_its_own_record_with_the_digest_that_others_see(services):
+    reply = await services.gateway("tax").inquire(asks())
+
+    own = await services.gateway("pension").read_own("pension-hana", "income")
+
+    assert own.digest == reply.statements[0].digest
+
+
+async def test_withheld_and_not_held_look_alike_to_everybody_outside(services):
+    services.ledger["pension"].held["pension-hana", "income"] = "withheld"
+    services.ledger["pension"].held.pop(("pension-taro", "income"))
+
+    assert await ask(services) == await ask(services, people=("taro",)) == [None]
+    answered = [
+        line.answered for name in ("hana", "taro") for line in await services.lines(name)
+    ]
+    assert answered == [False, False]
+
+
+async def test_an_inquiry_can_wait_for_a_person_at_the_provider(services):
+    services.ledger["pension"].held["pension-hana", "income"] = "waits"
+
+    reply = await services.gateway("tax").inquire(asks())
+    services.ledger["pension"].held["pension-hana", "income"] = held("decided by a clerk")
+    later = await services.gateway("tax").ask_again(reply.exchange)
+
+    assert reply.waits
+    assert [one.values["yen"] for one in later.statements] == ["decided by a clerk"]
+    [line] = await services.lines("hana")
+    assert line.answered
+
+
+async def test_an_inquiry_by_consent_passes_with_the_persons_consent_and_not_without(services):
+    with pytest.raises(NotConsented):
+        await ask(services, inquirer="bank", provider="tax", affair="loan", consent="0" * 32)
+
+    given = await consented(services, "mei", consent(services))
+    found = await ask(
+        services, inquirer="bank", provider="tax", affair="loan", people=("mei",), consent=given
+    )
+
+    assert found == ["tax mei"]
+
+
+async def test_anothers_consent_helps_nobody(services):
+    given = await consented(services, "mei", consent(services))
+
+    with pytest.raises(NotConsented, match="another person"):
+        await ask(services, inquirer="bank", provider="tax", affair="loan", consent=given)
+
+
+async def test_a_consent_that_ended_serves_no_more_and_the_end_reaches_the_provider(services):
+    given = await consented(services, "hana", consent(services))
+    portal = services.gateway("portal")
+
+    await portal.end_consent(ConsentEnd(consent=given, at=int(services.clock().timestamp())))
+    await services.settle()
+
+    with pytest.raises(ConsentEnded):
+        await ask(services, inquirer="bank", provider="tax", affair="loan", consent=given)
+
+
+async def test_a_consent_for_one_use_serves_once(services):
+    given = await consented(services, "hana", consent(services, uses="once"))
+    once = {"inquirer": "bank", "provider": "tax", "affair": "loan", "consent": given}
+
+    assert await ask(services, **once) == ["tax hana"]
+    with pytest.raises(ConsentEnded):
+        await ask(services, **once)
+
+
+async def test_the_portal_alone_reads_nobody(services):
+    number = await services.portal_number("hana")
+    request = InquiryRequest(
+        provider="tax", affair="self-information", item="income", people=[number]
+    )
+
+    with pytest.raises(NotConsented):
+        await services.gateway("portal").inquire(request)
+
+
+async def test_the_portal_reads_for_a_person_who_approved(services):
+    record = consent(services, kind="self", reader="portal", affair="self-information")
+    await consented(services, "hana", record)
+    request = InquiryRequest(
+        provider="tax",
+        affair="self-information",
+        item="income",
+        people=[await services.portal_number("hana")],
+        consent=record.id,
+    )
+
+    reply = await services.gateway("portal").inquire(request)
+
+    assert reply.statements[0].values == {"yen": "tax hana"}
+
+
+async def test_what_no_law_permits_is_not_asked_and_not_logged(services):
+    with pytest.raises(NotPermitted):
+        await ask(services, provider="bank")
+
+    await services.settle()
+    assert await services.lines("hana") == []
+
+
+async def test_without_a_log_there_is_no_permit_and_no_data(services):
+    from sqlalchemy import text  # noqa: PLC0415
+
+    async with services.databases["core"].begin() as connection:
+        await connection.execute(text("ALTER TABLE log_entries RENAME TO log_entries_away"))
+
+    readings = services.ledger["pension"].readings
+    with pytest.raises(LogUnavailable):
+        await ask(services)
+
+    assert services.ledger["pension"].readings == readings
+
+
+async def test_when_the_core_is_away_a_permit_that_was_given_still_works(services):
+    """DESIGN 5.8: the directory is cached; what is already permitted still works."""
+    tax, pension = services.gateway("tax"), services.gateway("pension")
+    await ask(services)
+    token, permit = await _permit(tax)
+    app = services.apps["core"]
+    services.http.wires.routes.pop("http://127.0.0.1:7002")
+    for gateway in (tax, pension):
+        gateway.standing.http._http = None
+
+    reply = await _present(tax, pension, token)
+
+    assert reply.sealed
+    with pytest.raises(Unavailable):
+        await ask(services)
+    services.http.wires.routes["http://127.0.0.1:7002"] = app
+
+
+async def _permit(gateway, people=("hana",)):
+    from kiban.gateway import blinding  # noqa: PLC0415
+    from kiban.gateway.asking import Wish  # noqa: PLC0415
+
+    codes = await gateway.asking._codes([f"{gateway.standing.id}-{name}" for name in people])
+    wish = Wish("inquiry", "pension", "work", "income")
+    return await gateway.asking._permitted(wish, codes, blinding.NO_NOTE)
+
+
+async def _present(inquirer, provider, token, **differs):
+    from kiban.gateway.client import GatewayClient  # noqa: PLC0415
+    from kiban.gateway.contract import Presentation  # noqa: PLC0415
+
+    client = GatewayClient(inquirer.standing.signed, provider.settings.origin)
+    return await client.answer(Presentation(permit=token, **differs))
+
+
+__all__ = ["DomainExcluded", "PermitRefused"]
