@@ -39,7 +39,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry, PoolProxiedConnection
 from sqlalchemy.types import TypeEngine
 
@@ -122,6 +122,7 @@ class Database:
             event.listen(core, "before_cursor_execute", _check_reading)
         else:
             event.listen(core.pool, "checkout", _check_open)
+        self._reader = self._engine.execution_options(**(_READING if sqlite else _SNAPSHOT))
 
     def __repr__(self) -> str:
         return f"Database({self.dialect})"
@@ -135,7 +136,7 @@ class Database:
         self._writing.add(task)
         try:
             # SQLite has one writer: waiting here is fair, and costs no sleep as its own busy handler does.
-            async with self._writer, self._connected() as connection:
+            async with self._writer, self._connected(self._engine) as connection:
                 async with connection.begin():
                     yield connection
                 callbacks = self._afterwards.pop(connection, [])
@@ -147,17 +148,13 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncConnection]:
         """Hold one consistent view; a statement that writes is refused."""
-        async with self._connected() as connection:
-            await connection.execution_options(
-                **(_READING if self.dialect == "sqlite" else _SNAPSHOT)
-            )
-            async with connection.begin() as transaction:
-                yield connection
-                await transaction.rollback()
+        async with self._connected(self._reader) as connection, connection.begin() as transaction:
+            yield connection
+            await transaction.rollback()
 
     @asynccontextmanager
-    async def _connected(self) -> AsyncIterator[AsyncConnection]:
-        connection = self._engine.connect()
+    async def _connected(self, engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
+        connection = engine.connect()
         try:
             await connection.start()
         except (OSError, exc.DBAPIError, exc.TimeoutError, exc.InvalidRequestError) as error:
