@@ -1,0 +1,130 @@
+"""
+The cards' contract: problems of a card, and an API in the sense of a card reader's commands.
+
+For integrators who want to log in without a browser: what a reader does by SELECT, VERIFY and COMPUTE DIGITAL
+SIGNATURE is one call here, and `tap_card` answers a request of login as the page does.
+
+Source: DESIGN 6 (cards); the public personal authentication service's rules for PINs.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from kiban.shared.exchanges import Hex32, Hex64, Shape
+from kiban.shared.problems import Problem
+
+KeyName = Literal["authentication", "signature"]
+KEY_NAMES: tuple[KeyName, ...] = ("authentication", "signature")
+
+
+class NoSuchCard(Problem):
+    slug, title, status = "no-such-card", "There is no such card", 404
+
+
+class NoSuchKey(Problem):
+    slug, title, status = "no-such-key", "This card has no such key", 404
+
+
+class WrongPIN(Problem):
+    """Member: tries_left."""
+
+    slug, title, status = "wrong-pin", "The PIN is wrong", 403
+
+
+class CardLocked(Problem):
+    slug, title, status = "card-locked", "This PIN is locked", 403
+
+
+class PINMisshapen(Problem):
+    slug, title, status = "pin-misshapen", "The PIN does not have the required form", 422
+
+
+class TermsRefused(Problem):
+    slug, title, status = "terms-refused", "The card does not sign what it cannot show", 422
+
+
+class RequestNotLogins(Problem):
+    slug, title, status = "request-not-logins", "The request is for another login", 422
+
+
+class CertificateNotOurs(Problem):
+    slug, title, status = "certificate-not-ours", "The certificate is not for this card's key", 502
+
+
+class PINState(Shape):
+    """How it stands with one PIN."""
+
+    tries_left: int
+    locked: bool
+
+
+class CardFace(Shape):
+    """A card as it lies on the table: no PIN is needed to see this."""
+
+    persona: str
+    name: str | None = Field(description="as printed on the card")
+    authentication: PINState
+    signature: PINState | None = Field(description="none for a card without a signature key")
+
+
+class CardList(Shape):
+    cards: list[CardFace]
+
+
+class Certificate(Shape):
+    certificate: str = Field(description="DER, base64url")
+
+
+class PINEntry(Shape):
+    pin: str = Field(max_length=100, repr=False)
+
+
+class SignCommand(Shape):
+    """Sign with one of the card's keys; a message for authentication, a digest for a signature."""
+
+    key: KeyName
+    pin: str = Field(max_length=100, repr=False)
+    message: str | None = Field(default=None, max_length=4_000, description="base64url")
+    digest: Hex64 | None = Field(default=None, description="SHA-256 of what is to be signed")
+
+
+class Signed(Shape):
+    certificate: str = Field(description="DER, base64url")
+    signature: str = Field(description="RSASSA-PKCS1-v1_5 with SHA-256, base64url")
+
+
+class TapCommand(Shape):
+    """Answer a request of login, as a person does at the page."""
+
+    request: Hex32
+    pin: str = Field(max_length=100, repr=False)
+
+
+class TapForm(Shape):
+    """The form of the page at which a card is held up; `shown` is the digest of what the page showed."""
+
+    request: Hex32
+    persona: str = Field(max_length=31)
+    pin: str = Field(max_length=100, repr=False)
+    shown: Hex64
+    csrf: str = Field(max_length=200, repr=False)
+
+
+class Tapped(Shape):
+    location: str = Field(description="where the browser that began goes next", repr=False)
+
+
+class PINReset(Shape):
+    """A new PIN, at the municipality's counter (窓口)."""
+
+    key: KeyName
+    new_pin: str = Field(max_length=100, repr=False)
+
+
+class PINResetByOther(Shape):
+    """A new PIN, by the other one, as long as that is not locked (コンビニでの初期化)."""
+
+    key: KeyName
+    new_pin: str = Field(max_length=100, repr=False)
+    other_pin: str = Field(max_length=100, repr=False)

@@ -1,0 +1,188 @@
+"""
+What the cards keep: chips, each wrapped, and for minutes the way back of a card that was held up.
+
+Private keys, PINs, signature certificates and names are wrapped and bound to their card.  Who reads this database
+alone learns which personas have a card, and how often a PIN was wrong.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Integer, MetaData, Row, String, Table, delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kiban.shared.database import Blob, Instant, insert_new
+from kiban.shared.keyring import Wrapping, keyring_table
+from kiban.shared.settings import Secret
+from kiban.world.cards.card import PIN
+from kiban.world.cards.contract import KEY_NAMES, KeyName, NoSuchCard, NoSuchKey
+
+metadata = MetaData()
+keyring = keyring_table(metadata)
+cards = Table(
+    "cards",
+    metadata,
+    Column("persona", String(31), primary_key=True),
+    Column("name", Blob),
+    Column("issued_at", Instant, nullable=False),
+)
+chips = Table(
+    "chips",
+    metadata,
+    Column("persona", String(31), primary_key=True),
+    Column("key", String(14), primary_key=True),
+    Column("private_key", Blob, nullable=False),
+    Column("pin", Blob, nullable=False),
+    Column("errors", Integer, nullable=False),
+    Column("certificate", Blob),  # none until the authority has answered
+)
+tapped = Table(
+    "tapped",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("location", Blob, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Chip:
+    """One key of one card, with its PIN and its certificate."""
+
+    persona: str
+    key: KeyName
+    private_key: bytes
+    pin: PIN
+    certificate: bytes | None
+
+    def __repr__(self) -> str:
+        return f"Chip({self.persona}, {self.key})"
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """A card with what can be seen of its chips."""
+
+    persona: str
+    name: str | None
+    pins: dict[KeyName, PIN]
+
+
+class Drawer:
+    """Where the cards lie: functions over a connection that wrap and unwrap."""
+
+    def __init__(self, secret: Secret) -> None:
+        self._wrapping = Wrapping(secret)
+
+    def __repr__(self) -> str:
+        return "Drawer(…)"
+
+    async def put(
+        self,
+        connection: AsyncConnection,
+        persona: str,
+        *,
+        name: str | None,
+        made: Iterable[Chip],
+        at: datetime,
+    ) -> bool:
+        """Put a new card in; false, and nothing changes, if this persona has one."""
+        wrapped = None if name is None else self._wrapping.wrap(f"{persona} name", name.encode())
+        row = insert_new(cards).values(persona=persona, name=wrapped, issued_at=at)
+        if not (await connection.execute(row)).rowcount:
+            return False
+        for chip in made:
+            await self.replace(connection, chip)
+        return True
+
+    async def replace(self, connection: AsyncConnection, chip: Chip) -> None:
+        """Keep this chip instead of whatever was there."""
+        which = (chips.c.persona == chip.persona, chips.c.key == chip.key)
+        await connection.execute(delete(chips).where(*which))
+        wrap, place = self._wrapping.wrap, f"{chip.persona} {chip.key}"
+        certificate = chip.certificate and wrap(f"{place} certificate", chip.certificate)
+        await connection.execute(
+            insert_new(chips).values(
+                persona=chip.persona,
+                key=chip.key,
+                private_key=wrap(f"{place} private key", chip.private_key),
+                pin=wrap(f"{place} pin", chip.pin.value.encode()),
+                errors=chip.pin.errors,
+                certificate=certificate,
+            )
+        )
+
+    async def take(self, connection: AsyncConnection, persona: str, key: KeyName) -> Chip:
+        """One chip, held until the transaction ends, so that attempts at its PIN take turns."""
+        query = select(chips).where(chips.c.persona == persona).with_for_update()
+        found = {row.key: row for row in await connection.execute(query)}
+        if not found:
+            raise NoSuchCard("nobody of that name has a card", sent=persona[:31])
+        if key not in found:
+            raise NoSuchKey(f"this card has no {key} key", sent=key)
+        return self._chip(found[key])
+
+    async def chips(self, connection: AsyncConnection, persona: str) -> list[Chip]:
+        """All chips of one card, none if there is no card."""
+        query = select(chips).where(chips.c.persona == persona).order_by(chips.c.key)
+        return [self._chip(row) for row in await connection.execute(query)]
+
+    async def faces(self, connection: AsyncConnection) -> list[Face]:
+        """Every card whose certificates have come, in order of names."""
+        found: dict[str, dict[KeyName, Row[Any]]] = {}
+        for chip in await connection.execute(select(chips)):
+            found.setdefault(chip.persona, {})[chip.key] = chip
+        rows = await connection.execute(select(cards).order_by(cards.c.persona))
+        return [
+            Face(
+                row.persona,
+                self._name(row),
+                {key: self._pin(mine[key]) for key in KEY_NAMES if key in mine},
+            )
+            for row in rows
+            if (mine := found.get(row.persona)) and all(chip.certificate for chip in mine.values())
+        ]
+
+    async def note(self, connection: AsyncConnection, persona: str, pin: PIN) -> None:
+        """Keep a PIN and its errors; the transaction is committed before anybody hears of it."""
+        which = (chips.c.persona == persona, chips.c.key == pin.key)
+        wrapped = self._wrapping.wrap(f"{persona} {pin.key} pin", pin.value.encode())
+        await connection.execute(update(chips).where(*which).values(pin=wrapped, errors=pin.errors))
+
+    async def keep_location(
+        self, connection: AsyncConnection, name: str, location: str, *, until: datetime
+    ) -> None:
+        wrapped = self._wrapping.wrap(f"tapped {name}", location.encode())
+        row = insert_new(tapped).values(id=name, location=wrapped, expires_at=until)
+        await connection.execute(row)
+
+    async def location(self, connection: AsyncConnection, name: str, *, at: datetime) -> str | None:
+        query = select(tapped.c.location).where(tapped.c.id == name, tapped.c.expires_at > at)
+        wrapped = (await connection.execute(query)).scalar_one_or_none()
+        if wrapped is None:
+            return None
+        return self._wrapping.unwrap(f"tapped {name}", wrapped).decode()
+
+    def _chip(self, row: Row[Any]) -> Chip:
+        place, unwrap = f"{row.persona} {row.key}", self._wrapping.unwrap
+        return Chip(
+            persona=row.persona,
+            key=row.key,
+            private_key=unwrap(f"{place} private key", row.private_key),
+            pin=self._pin(row),
+            certificate=row.certificate and unwrap(f"{place} certificate", row.certificate),
+        )
+
+    def _pin(self, row: Row[Any]) -> PIN:
+        value = self._wrapping.unwrap(f"{row.persona} {row.key} pin", row.pin)
+        return PIN(row.key, value.decode(), row.errors)
+
+    def _name(self, row: Row[Any]) -> str | None:
+        return row.name and self._wrapping.unwrap(f"{row.persona} name", row.name).decode()
+
+
+async def forget(connection: AsyncConnection, *, before: datetime) -> None:
+    """Delete ways back that nobody took in time."""
+    await connection.execute(delete(tapped).where(tapped.c.expires_at < before))
