@@ -222,7 +222,7 @@ def _stop_orphans() -> None:
 
 @contextmanager
 def _container() -> Iterator[str]:
-    from testcontainers.postgres import PostgresContainer  # noqa: PLC0415  wanted on request only
+    from testcontainers.community.postgres import PostgresContainer  # noqa: PLC0415
 
     with PostgresContainer("postgres:15", driver="asyncpg", dbname="postgres") as server:
         yield server.get_connection_url().removesuffix("postgres") + "{}"

@@ -25,18 +25,18 @@ def test_a_form_of_this_session_is_taken():
     CHECK.check(asked(sec_fetch_site="same-origin"), "session", CHECK.token("session"))
 
 
-@pytest.mark.parametrize(
-    "token",
-    [
-        "",
-        ".",
-        "é.é",
-        CHECK.token("another session"),
-        CSRF(b"another key 0123").token("session"),
-        CHECK.token("session")[:-1],
-        "x" + CHECK.token("session"),
-    ],
-)
+NOT_OURS = {
+    "empty": "",
+    "a dot": ".",
+    "not ascii": "é.é",
+    "another session": CHECK.token("another session"),
+    "another key": CSRF(b"another key 0123").token("session"),
+    "cut": CHECK.token("session")[:-1],
+    "longer": "x" + CHECK.token("session"),
+}
+
+
+@pytest.mark.parametrize("token", NOT_OURS.values(), ids=NOT_OURS)
 def test_a_token_that_is_not_this_sessions_is_refused(token):
     with pytest.raises(NotFromOurPage):
         CHECK.check(asked(), "session", token)

@@ -97,7 +97,9 @@ async def test_a_setting_that_is_wrong_is_named(put, clock, body, slug):
     assert clock() == before
 
 
-@pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer no", "Basic key", "Bearer key key"])
+@pytest.mark.parametrize(
+    "authorization", ["", "Bearer", "Bearer no", "Basic key", "Bearer key key"]
+)
 async def test_nobody_else_moves_it(put, clock, authorization):
     reply = await put('{"advance_seconds": 1}', {**KEY, "authorization": authorization})
 

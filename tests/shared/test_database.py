@@ -240,13 +240,23 @@ async def _end_all_connections(server, db):
     await admin.close()
 
 
+async def _heard_of_its_end(db):
+    """Give an event that is set when the connection that is next in the pool is found to be gone."""
+    event = asyncio.Event()
+    async with db.begin() as connection:
+        raw = await connection.get_raw_connection()
+        raw.driver_connection.add_termination_listener(lambda _: event.set())
+    return event
+
+
 @ON_POSTGRES
 async def test_connections_that_were_lost_while_idle_are_not_noticed_by_callers(
     things, postgres_server
 ):
-    await asyncio.gather(*(count(things) for _ in range(5)))
+    gone = [await _heard_of_its_end(things) for _ in range(3)]
 
     await _end_all_connections(postgres_server, things)
+    await asyncio.gather(*(each.wait() for each in gone))
 
     assert await asyncio.gather(*(count(things) for _ in range(5))) == [0] * 5
 
