@@ -13,8 +13,7 @@ from sqlalchemy import select
 from kiban.shared import encoding
 from kiban.shared.settings import Secret
 from kiban.world.cards import store
-from kiban.world.cards.card import PIN as CardPIN
-from kiban.world.cards.card import RULES
+from kiban.world.cards.card import RULES, CardPIN
 from kiban.world.cards.contract import (
     CardLocked,
     CertificateNotOurs,
@@ -111,7 +110,11 @@ async def test_errors_made_at_once_are_all_counted(cards) -> None:
 
     outcomes = await asyncio.gather(*tries, return_exceptions=True)
 
-    assert sorted(type(each).__name__ for each in outcomes) == ["CardLocked", "WrongPIN", "WrongPIN"]
+    assert sorted(type(each).__name__ for each in outcomes) == [
+        "CardLocked",
+        "WrongPIN",
+        "WrongPIN",
+    ]
     with pytest.raises(CardLocked):
         await sign(cards)
 
@@ -122,7 +125,9 @@ async def test_the_two_pins_are_counted_apart(cards) -> None:
     await cards.sign_message("hanako", "signature", PASSWORD, b"x")
 
 
-@pytest.mark.parametrize("pin", ["", "464", "46490", "４６４９", "46 9", "464a", "\x00649", "4649\n"])
+@pytest.mark.parametrize(
+    "pin", ["", "464", "46490", "４６４９", "46 9", "464a", "\x00649", "4649\n"]
+)
 def test_a_misshapen_pin_is_not_tried(pin: str) -> None:
     with pytest.raises(PINMisshapen):
         CardPIN("authentication", PIN, errors=2).tried(pin)

@@ -60,7 +60,7 @@ RULES: dict[KeyName, PINRule] = {
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class PIN:
+class CardPIN:
     """One PIN as the chip keeps it, with the errors in a row that were made with it."""
 
     key: KeyName
@@ -68,7 +68,7 @@ class PIN:
     errors: int
 
     def __repr__(self) -> str:
-        return f"PIN({self.key}, errors={self.errors})"
+        return f"CardPIN({self.key}, errors={self.errors})"
 
     @property
     def state(self) -> PINState:
@@ -88,17 +88,17 @@ class PIN:
         left = after.state.tries_left
         return Attempt(after, WrongPIN(f"{left} tries are left", key=self.key, tries_left=left))
 
-    def changed(self, new: str) -> "PIN":
+    def changed(self, new: str) -> "CardPIN":
         """A new PIN, unlocked."""
         RULES[self.key].check(new)
-        return PIN(self.key, new, errors=0)
+        return CardPIN(self.key, new, errors=0)
 
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """A PIN after an attempt, and the refusal if it was one."""
 
-    after: PIN
+    after: CardPIN
     refusal: Problem | None
 
 

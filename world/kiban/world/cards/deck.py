@@ -20,7 +20,7 @@ from kiban.shared.database import Database
 from kiban.shared.problems import Malformed
 from kiban.shared.settings import Secret
 from kiban.world.cards import card
-from kiban.world.cards.card import PIN, RULES
+from kiban.world.cards.card import RULES, CardPIN
 from kiban.world.cards.contract import (
     CertificateNotOurs,
     KeyName,
@@ -65,7 +65,7 @@ class Cards:
         for key, pin in pins:
             RULES[key].check(pin)
         if await self._blank(persona) is None:
-            made = [await self._made(persona, PIN(key, pin, errors=0)) for key, pin in pins]
+            made = [await self._made(persona, CardPIN(key, pin, errors=0)) for key, pin in pins]
             async with self._db.begin() as connection:
                 await self._drawer.put(connection, persona, name=name, made=made, at=self._clock())
         if blank := await self._blank(persona):
@@ -139,7 +139,7 @@ class Cards:
             return None
         return chips if any(chip.certificate is None for chip in chips) else []
 
-    async def _made(self, persona: str, pin: PIN) -> Chip:
+    async def _made(self, persona: str, pin: CardPIN) -> Chip:
         key = await asyncio.to_thread(card.new_key)
         return Chip(persona, pin.key, key, pin, certificate=None)
 

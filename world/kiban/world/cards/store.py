@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kiban.shared.database import Blob, Instant, insert_new
 from kiban.shared.keyring import Wrapping, keyring_table
 from kiban.shared.settings import Secret
-from kiban.world.cards.card import PIN
+from kiban.world.cards.card import CardPIN
 from kiban.world.cards.contract import KEY_NAMES, KeyName, NoSuchCard, NoSuchKey
 
 metadata = MetaData()
@@ -54,7 +54,7 @@ class Chip:
     persona: str
     key: KeyName
     private_key: bytes
-    pin: PIN
+    pin: CardPIN
     certificate: bytes | None
 
     def __repr__(self) -> str:
@@ -67,7 +67,7 @@ class Face:
 
     persona: str
     name: str | None
-    pins: dict[KeyName, PIN]
+    pins: dict[KeyName, CardPIN]
 
 
 class Drawer:
@@ -145,7 +145,7 @@ class Drawer:
             if (mine := found.get(row.persona)) and all(chip.certificate for chip in mine.values())
         ]
 
-    async def note(self, connection: AsyncConnection, persona: str, pin: PIN) -> None:
+    async def note(self, connection: AsyncConnection, persona: str, pin: CardPIN) -> None:
         """Keep a PIN and its errors; the transaction is committed before anybody hears of it."""
         which = (chips.c.persona == persona, chips.c.key == pin.key)
         wrapped = self._wrapping.wrap(f"{persona} {pin.key} pin", pin.value.encode())
@@ -175,9 +175,9 @@ class Drawer:
             certificate=row.certificate and unwrap(f"{place} certificate", row.certificate),
         )
 
-    def _pin(self, row: Row[Any]) -> PIN:
+    def _pin(self, row: Row[Any]) -> CardPIN:
         value = self._wrapping.unwrap(f"{row.persona} {row.key} pin", row.pin)
-        return PIN(row.key, value.decode(), row.errors)
+        return CardPIN(row.key, value.decode(), row.errors)
 
     def _name(self, row: Row[Any]) -> str | None:
         return row.name and self._wrapping.unwrap(f"{row.persona} name", row.name).decode()
