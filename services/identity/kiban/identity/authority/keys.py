@@ -83,6 +83,11 @@ def load_public(spki: bytes) -> PublicKey:
     return key
 
 
+def key_id(spki: bytes) -> bytes:
+    """What names a key inside certificates (RFC 5280, section 4.2.1.2, method 1)."""
+    return x509.SubjectKeyIdentifier.from_public_key(load_public(spki)).digest
+
+
 def check_request(pkcs10: str, kind: KeyKind) -> bytes:
     """The public key that a PKCS#10 request proves the possession of: SubjectPublicKeyInfo, DER."""
     try:

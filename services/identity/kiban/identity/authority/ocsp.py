@@ -12,10 +12,8 @@ issuer that is not ours (unauthorized).
 Sources: RFC 6960, sections 2.1 to 2.3, 4.1 and 4.2; RFC 9654 (nonces of 1 to 128 octets).
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -80,13 +78,6 @@ class Responder:
         return start <= at < end
 
 
-class Certified(Protocol):
-    """Whatever has an issuer's certificate."""
-
-    @property
-    def certificate(self) -> x509.Certificate: ...
-
-
 def read(request: bytes) -> Question:
     """The question in a request, DER."""
     try:
@@ -137,11 +128,6 @@ def _digest(algorithm: hashes.HashAlgorithm, data: bytes) -> bytes:
     running = hashes.Hash(algorithm)
     running.update(data)
     return running.finalize()
-
-
-def meant(question: Question, issuers: Iterable[Certified]) -> x509.Certificate | None:
-    """The certificate of the issuer that is meant, if it is one of these."""
-    return next((each.certificate for each in issuers if names(question, each.certificate)), None)
 
 
 def answer(question: Question, status: Status, responder: Responder, at: datetime) -> bytes:

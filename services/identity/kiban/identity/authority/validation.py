@@ -111,7 +111,7 @@ def check_profile(certificate: x509.Certificate, kind: Profile) -> None:
     extensions = {each.oid.dotted_string: each for each in certificate.extensions}
     known = {each.oid for each in kind.extensions}
     if strange := {oid for oid, each in extensions.items() if each.critical} - known:
-        raise CertificateRefused(f"a critical extension that nobody knows: {sorted(strange)[0]}")
+        raise CertificateRefused(f"a critical extension that nobody knows: {min(strange)}")
     policies = extensions.get(profile.POLICIES)
     if policies is None or not policies.critical or _policy(policies.value) != kind.policy:
         raise CertificateRefused(
@@ -127,7 +127,7 @@ def check_profile(certificate: x509.Certificate, kind: Profile) -> None:
 def _policy(value: x509.ExtensionType) -> str | None:
     if not isinstance(value, x509.CertificatePolicies) or len(value) != 1:
         return None
-    return value[0].policy_identifier.dotted_string
+    return str(value[0].policy_identifier.dotted_string)
 
 
 _NAMED_USAGES = {

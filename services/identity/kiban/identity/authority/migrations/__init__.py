@@ -1,0 +1,1 @@
+"""The authority's schema, version by version."""

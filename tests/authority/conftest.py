@@ -1,0 +1,134 @@
+"""An authority that runs without sockets, with its neighbours as members and cards as a chip would be."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+import sqlalchemy as sa
+from fastapi import FastAPI
+
+from kiban.identity.authority.app import create_app
+from kiban.identity.authority.client import AuthorityClient, obtain_identity
+from kiban.identity.authority.enrolment import member_secret
+from kiban.identity.authority.settings import Settings
+from kiban.shared.clock import FrozenClock
+from kiban.shared.database import Database
+from kiban.shared.http import HttpxHttp
+from kiban.shared.keyring import Keyring, keyring_table
+from kiban.shared.members import Identity
+from kiban.shared.membership import SignedHttp
+from kiban.shared.settings import Secret
+from tests.authority.builders import HANAKO, ORIGIN, Card, resident, settings
+
+MEMBERS = ("core", "portal", "login", "resident-network", "tax")
+
+
+@dataclass
+class Running:
+    """One authority, and those who talk to it."""
+
+    app: FastAPI
+    db: Database
+    clock: FrozenClock
+    settings: Settings
+    http: HttpxHttp
+    identities: dict[str, Identity] = field(default_factory=dict)
+
+    @property
+    def public(self) -> AuthorityClient:
+        return AuthorityClient(self.http, ORIGIN)
+
+    def as_member(self, name: str) -> AuthorityClient:
+        return AuthorityClient(SignedHttp(self.http, self.identities[name], self.clock), ORIGIN)
+
+    @property
+    def registrar(self) -> AuthorityClient:
+        return self.as_member("resident-network")
+
+    @property
+    def login(self) -> AuthorityClient:
+        return self.as_member("login")
+
+    async def enrol(self, place: Path, *names: str) -> None:
+        for name in names:
+            self.identities[name] = await member(self, place, name)
+
+    async def issues(self, card: Card, code: str = HANAKO, **changes) -> Card:
+        card.certificates = await self.registrar.register_card(card.registration(code, **changes))
+        return card
+
+    async def count(self, table: str) -> int:
+        async with self.db.read() as connection:
+            return (await connection.execute(sa.text(f"SELECT count(*) FROM {table}"))).scalar_one()
+
+
+async def member(running: Running, place: Path, name: str) -> Identity:
+    """Become a member, with a keyring of one's own."""
+    metadata = sa.MetaData()
+    keyring = Keyring(keyring_table(metadata), Secret(f"the secret of {name}"))
+    db = Database(f"sqlite+aiosqlite:///{place}/{uuid4().hex}.sqlite")
+    async with db.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    identity, _ = await obtain_identity(
+        running.public,
+        keyring,
+        db,
+        member=name,
+        secret=Secret(member_secret(running.settings.enrolment_secret, name)),
+        clock=running.clock,
+    )
+    await db.close()
+    return identity
+
+
+Start = Callable[..., Awaitable[Running]]
+
+
+@pytest.fixture
+async def start(db: Database, clock: FrozenClock, tmp_path: Path) -> AsyncIterator[Start]:
+    """Start authorities, all over the same database."""
+    async with AsyncExitStack() as running:
+
+        async def starting(*members: str, app=None, **changes) -> Running:
+            made = settings(**changes)
+            app = app or create_app(made, db=db, clock=clock)
+            await running.enter_async_context(app.router.lifespan_context(app))
+            http = HttpxHttp({ORIGIN: app})
+            running.push_async_callback(http.close)
+            found = Running(app, db, clock, made, http)
+            await found.enrol(tmp_path, *members)
+            return found
+
+        yield starting
+
+
+@pytest.fixture
+async def authority(start: Start) -> Running:
+    """An authority whose neighbours have enrolled and that knows Hanako."""
+    running = await start(*MEMBERS)
+    await running.registrar.register_resident(resident())
+    return running
+
+
+@pytest.fixture(scope="session")
+def some_cards() -> list[Card]:
+    """Keys are slow to make, so tests that only need different ones share these."""
+    return [Card() for _ in range(3)]
+
+
+@pytest.fixture
+def card(some_cards: list[Card]) -> Card:
+    return Card(some_cards[0].authentication, some_cards[0].signature)
+
+
+@pytest.fixture
+def other_card(some_cards: list[Card]) -> Card:
+    return Card(some_cards[1].authentication, some_cards[1].signature)
+
+
+@pytest.fixture
+def third_card(some_cards: list[Card]) -> Card:
+    return Card(some_cards[2].authentication, some_cards[2].signature)
