@@ -66,7 +66,7 @@ async def test_a_protected_record_is_withheld_from_others_and_known_to_the_offic
     await office.load("L1", hanako, [Entry("card", {"n": 1}, date(2026, 1, 1), "withheld")])
 
     assert await read(office, "card") == "withheld"
-    assert await office.own("L1", "card") == {"n": 1}
+    assert (await read(office, "card", inquirer="library")).values == {"n": 1}
 
 
 async def test_loading_again_changes_nothing(office, hanako):
@@ -127,6 +127,10 @@ async def test_what_a_clerk_refuses_looks_like_nothing_held(office, asked):
     await office.decide(asked, allowed=False)
 
     assert await read(office, "fines") == "withheld"
+
+
+async def test_the_office_itself_needs_no_clerk_to_read(office, asked):
+    assert (await read(office, "fines", inquirer="library")).values == {"yen": 100}
 
 
 async def test_a_decision_is_for_one_inquirer_and_one_version(office, asked, hanako):

@@ -24,7 +24,7 @@ class Mesh(Protocol):
         ...
 
     async def read_own(self, person: str, item: str) -> Statement | None:
-        """The statement that the gateway makes of the office's own record: its digest can be compared."""
+        """Give the statement that the gateway makes of the office's own record, with its digest."""
         ...
 
     async def issue_receipt(self, receipt: Receipt) -> None:

@@ -67,6 +67,8 @@ class OfficeRecords:
             kept = await store.find_record(connection, person, item) if holding else None
         if holding is None or kept is None:
             return "not-held"
+        if inquirer == self.agency.id:
+            return kept.held  # the office's own eyes: its flags are for others
         if kept.flag == "withheld":
             return "withheld"
         if holding.answers == "after-a-clerk" or kept.flag == "no-automatic-answer":
@@ -82,12 +84,6 @@ class OfficeRecords:
         if decided is None or decided.allowed is None:
             return "waits"
         return kept.held if decided.allowed else "withheld"
-
-    async def own(self, person: str, item: str) -> Mapping[str, JsonValue] | None:
-        """The office's own record for the office's own decisions: its flags are for others."""
-        async with self.db.read() as connection:
-            kept = await store.find_record(connection, person, item)
-        return None if kept is None else kept.held.values
 
     # --- the clerk ----------------------------------------------------------------------------
 

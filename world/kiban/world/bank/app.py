@@ -1,0 +1,125 @@
+"""
+The bank's pages: a first page, a login that goes through the card, and what the bank was given.
+
+1. `/login` begins an attempt and sends the browser to login, for scope `openid name address`
+2. the person logs in at the card and agrees that name and address are given
+3. `/callback` takes the attempt up, redeems the code, reads what was agreed to and opens a session
+
+Refused: a return that this browser did not begin, a login that was declined, a form from elsewhere.
+Source: the digital authentication app's public contract for relying parties.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Annotated
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from fastapi import Depends, FastAPI, Form, Request
+from starlette.responses import RedirectResponse, Response
+
+from kiban.identity.login.client import LoginClient
+from kiban.shared.access import anyone
+from kiban.shared.app import service
+from kiban.shared.clock import Clock
+from kiban.shared.cookies import Cookie
+from kiban.shared.csrf import CSRF
+from kiban.shared.database import Database
+from kiban.shared.http import Http
+from kiban.shared.keyring import Wrapping
+from kiban.shared.pages import Pages
+from kiban.shared.settings import Secret
+from kiban.world.bank import customers
+from kiban.world.bank.customers import LOGIN_LASTS, SESSION_LASTS, Counter
+from kiban.world.bank.settings import BankSettings
+
+SCOPE = "openid name address"
+
+
+def create_app(settings: BankSettings, *, db: Database, http: Http, clock: Clock) -> FastAPI:
+    """The bank as an application."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await db.migrate("kiban.world.bank")
+        yield
+
+    pages = Pages("kiban.world.bank")
+    app = service(
+        "Akitsu Bank (SIMULATED)",
+        role="bank",
+        clock=clock,
+        lifespan=lifespan,
+        pages=pages,
+        operator_key=settings.operator_key.reveal(),
+    )
+    login = LoginClient(
+        http, settings.login_issuer, settings.client_id, _key(settings.client_key), clock
+    )
+    _login_routes(app, settings, db, login, clock)
+    _session_routes(app, settings, db, pages, clock)
+    return app
+
+
+def _login_routes(
+    app: FastAPI, settings: BankSettings, db: Database, login: LoginClient, clock: Clock
+) -> None:
+    counter = Counter(Wrapping(settings.secret))
+    visit = Cookie("bank-login", settings.origin)
+    session = Cookie("bank", settings.origin)
+
+    @app.get("/login", dependencies=[Depends(anyone)], include_in_schema=False)
+    async def begin_login() -> Response:
+        attempt = login.begin(f"{settings.origin}/callback", scope=SCOPE)
+        async with db.begin() as connection:
+            token = await counter.begin(connection, attempt, clock())
+        response = RedirectResponse(login.authorization_url(attempt), 303)
+        visit.put(response, token, lasts=LOGIN_LASTS)
+        return response
+
+    @app.get("/callback", dependencies=[Depends(anyone)], include_in_schema=False)
+    async def end_login(request: Request) -> Response:
+        async with db.begin() as connection:
+            attempt = await counter.end(connection, visit.read(request), clock())
+        person = await login.redeem(login.returned(attempt, request.query_params), attempt)
+        info = await login.userinfo(person.access_token)
+        async with db.begin() as connection:
+            token = await customers.welcome(connection, info, clock())
+        response = RedirectResponse("/", 303)
+        visit.drop(response)
+        session.put(response, token, lasts=SESSION_LASTS)
+        return response
+
+
+def _session_routes(
+    app: FastAPI, settings: BankSettings, db: Database, pages: Pages, clock: Clock
+) -> None:
+    session = Cookie("bank", settings.origin)
+    csrf = CSRF(settings.secret.reveal().encode())
+
+    @app.get("/", dependencies=[Depends(anyone)], include_in_schema=False)
+    async def show_counter(request: Request) -> Response:
+        token = session.read(request)
+        async with db.read() as connection:
+            customer = await customers.customer(connection, token, clock())
+        if customer is None:
+            return pages.page(request, "welcome.html")
+        leaving = csrf.token(token or "")
+        return pages.page(request, "customer.html", customer=customer, csrf=leaving)
+
+    @app.post("/leave", dependencies=[Depends(anyone)], include_in_schema=False)
+    async def leave(request: Request, csrf_token: Annotated[str, Form(alias="csrf")]) -> Response:
+        token = session.read(request)
+        csrf.check(request, token or "", csrf_token)
+        async with db.begin() as connection:
+            await customers.leave(connection, token)
+        response = RedirectResponse("/", 303)
+        session.drop(response)
+        return response
+
+
+def _key(pem: Secret) -> ec.EllipticCurvePrivateKey:
+    key = load_pem_private_key(pem.reveal().encode(), None)
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise TypeError("the bank's key is on P-256")
+    return key

@@ -1,0 +1,22 @@
+"""The bank's settings, read once, in deploy."""
+
+from dataclasses import dataclass
+
+from kiban.shared.settings import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class BankSettings:
+    """What the bank needs to know."""
+
+    origin: str
+    """Public origin, as browsers see it: http://bank.localhost:8000."""
+    secret: Secret
+    """Wraps what a login on its way needs, and signs forms."""
+    operator_key: Secret
+    login_issuer: str
+    """Login's public origin and its realm."""
+    client_id: str
+    """The bank's name at login."""
+    client_key: Secret
+    """PEM of the P-256 key with which the bank proves to login that it is this client."""

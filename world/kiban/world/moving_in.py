@@ -1,0 +1,215 @@
+"""
+Moving in: how the world's parts come to live in a role's application, beside the product that they play with.
+
+An application of a gateway is made by its own factory, with the office's `records` and `desk`.  What is added here
+begins when the application has started and answers, and ends before it stops; the product knows nothing of it.
+
+`GET /population` says how far a role's part of the population has come.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Protocol
+
+from fastapi import Depends, FastAPI
+from pydantic import BaseModel
+
+from kiban.gateway.contract import Acquisition, PersonReply
+from kiban.identity.authority.client import AuthorityClient
+from kiban.registry.client import RegistryClient
+from kiban.shared.access import anyone
+from kiban.shared.clock import Clock
+from kiban.shared.database import Database
+from kiban.shared.http import Http
+from kiban.shared.keyring import Wrapping
+from kiban.shared.membership import Members, SignedHttp
+from kiban.shared.problems import Problem
+from kiban.shared.settings import Secret
+from kiban.world.cast import Cast
+from kiban.world.office.neighbours import Mesh, Neighbours, Registers
+from kiban.world.office.office import Office
+from kiban.world.population import (
+    CardOffice,
+    OfficePopulation,
+    Progress,
+    populate_cards,
+    populate_network,
+)
+from kiban.world.vault import app as vault_app
+from kiban.world.vault.client import CardOfficeClient
+from kiban.world.vault.network import ResidentNetwork
+from kiban.world.vault.store import Residents
+
+
+class PopulationIncomplete(Problem):
+    slug, title, status = "population-incomplete", "Not everybody could move in", 503
+
+
+class Standing(Protocol):
+    """A gateway's place among the members, once it has started."""
+
+    @property
+    def signed(self) -> SignedHttp: ...
+
+
+class Gateway(Mesh, Protocol):
+    """A gateway from inside, as an office in the same process calls it."""
+
+    @property
+    def standing(self) -> Standing: ...
+
+    async def acquire(self, acquisition: Acquisition) -> PersonReply: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the world's parts of one role are told: whom to ask, and what to keep things in."""
+
+    db: Database
+    http: Http
+    clock: Clock
+    authority_origin: str
+    registry_origin: str
+
+
+class PopulationReply(BaseModel):
+    """How far this role's part of the population has come."""
+
+    settled: bool
+    problems: list[str]
+
+
+def move_in(app: FastAPI, office: Office, cast: Cast, around: Surroundings) -> Progress:
+    """Let an office live beside its gateway (`app.state.gateway`)."""
+    gateway: Gateway = app.state.gateway
+    progress = _tells_progress(app, "office")
+    app.state.office = office
+
+    async def live(stack: AsyncExitStack) -> None:
+        neighbours = Neighbours(
+            mesh=gateway,
+            authority=AuthorityClient(gateway.standing.signed, around.authority_origin),
+            references=Registers(RegistryClient(around.http, around.registry_origin)),
+        )
+        population = OfficePopulation(office.records, around.db, around.clock, gateway)
+        _works(stack, progress.keep(population.populate(cast.people)))
+        _works(stack, office.run(neighbours))
+
+    _beside(app, office.prepare, live)
+    return progress
+
+
+def move_vault_in(
+    app: FastAPI,
+    cast: Cast,
+    around: Surroundings,
+    *,
+    secret: Secret,
+    card_office_secret: Secret,
+) -> Progress:
+    """Let the resident network live beside its gateway; `app.state.members` says who may call."""
+    gateway: Gateway = app.state.gateway
+    members: Members = app.state.members
+    progress = _tells_progress(app, "vault")
+    network: list[ResidentNetwork] = []
+
+    async def live(stack: AsyncExitStack) -> None:
+        network.append(
+            ResidentNetwork(
+                agency=cast.vault.id,
+                residents=Residents(Wrapping(secret)),
+                db=around.db,
+                authority=AuthorityClient(gateway.standing.signed, around.authority_origin),
+                registry=RegistryClient(around.http, around.registry_origin),
+                clock=around.clock,
+            )
+        )
+        _works(stack, progress.keep(populate_network(network[-1], cast.people)))
+
+    vault_app.add_routes(
+        app,
+        lambda: network[-1],
+        members=members,
+        card_office=vault_app.CardOffice(card_office_secret),
+    )
+    app.state.network = lambda: network[-1]
+
+    async def prepare() -> None:
+        await around.db.migrate("kiban.world.vault")
+
+    _beside(app, prepare, live)
+    return progress
+
+
+def give_out_cards(
+    app: FastAPI, cards: CardOffice, cast: Cast, registrar: CardOfficeClient
+) -> Progress:
+    """Let the card office give everybody their card."""
+    progress = _tells_progress(app, "cards")
+
+    async def live(stack: AsyncExitStack) -> None:
+        _works(stack, progress.keep(populate_cards(cards, registrar, cast.people)))
+
+    _beside(app, _nothing, live)
+    return progress
+
+
+async def _nothing() -> None:
+    """The cards' own application prepares their tables."""
+
+
+def _tells_progress(app: FastAPI, part: str) -> Progress:
+    """One more part of the population at this role; the first adds the route that tells of all."""
+    progress = Progress()
+    parts: dict[str, Progress] | None = getattr(app.state, "population", None)
+    if parts is None:
+        parts = app.state.population = {}
+
+        @app.get("/population", tags=["plumbing"], dependencies=[Depends(anyone)])
+        async def read_population() -> PopulationReply:
+            """Say how far this role's part of the population has come."""
+            return PopulationReply(
+                settled=all(each.settled.is_set() for each in parts.values()),
+                problems=[each.problem for each in parts.values() if each.problem],
+            )
+
+    parts[part] = progress
+    return progress
+
+
+async def settled(app: FastAPI) -> None:
+    """Wait until everybody of this role's part has moved in."""
+    parts: dict[str, Progress] = getattr(app.state, "population", {})
+    for progress in parts.values():
+        await progress.ended.wait()
+        if progress.problem:
+            raise PopulationIncomplete(progress.problem)
+
+
+def _beside(
+    app: FastAPI,
+    prepare: Callable[[], Awaitable[None]],
+    live: Callable[[AsyncExitStack], Awaitable[None]],
+) -> None:
+    """Begin after the application has started, and end before it stops."""
+    own = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(application: FastAPI) -> AsyncIterator[None]:
+        await prepare()
+        async with own(application), AsyncExitStack() as stack:
+            await live(stack)
+            yield
+
+    app.router.lifespan_context = lifespan
+
+
+def _works(stack: AsyncExitStack, work: Awaitable[None]) -> None:
+    stack.push_async_callback(_ended, asyncio.ensure_future(work))
+
+
+async def _ended(task: asyncio.Future[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
