@@ -1,0 +1,189 @@
+"""
+The country as a citizen hears of it: what agencies, affairs, items and the law's rows are called.
+
+The portal owns none of these files; it reads the words, so that a page can say "Tax office" and "row 1 of the
+schedule" and not `tax` and `child-allowance.1`.  What is wrong in them is named by their owners, not here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from kiban.shared.country import Mistakes, Table, read_toml, toml_files
+
+Text = Mapping[str, str]
+JAPAN = ZoneInfo("Asia/Tokyo")
+
+
+@dataclass(frozen=True, slots=True)
+class Agency:
+    """A member: its name, what it holds and which applications it accepts."""
+
+    id: str
+    name: Text
+    holds: frozenset[str]
+    accepts: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row of the legal table, as far as words and once-only need it."""
+
+    id: str
+    kind: str
+    inquirer: str
+    affair: str
+    provider: str
+    item: str
+    basis: str
+    provision: Text
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field of an item, with its label."""
+
+    name: str
+    type: str
+    label: Text
+    fields: tuple["Field", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What an item (特定個人情報名) is called, and its fields in one edition of the layout."""
+
+    id: str
+    edition: int
+    name: Text
+    starts: date
+    fields: tuple[Field, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Country:
+    """The words of one country."""
+
+    name: Text
+    portal: str
+    agencies: Mapping[str, Agency]
+    affairs: Mapping[str, Text]
+    rows: tuple[Row, ...]
+    items: tuple[Item, ...]
+
+    def item(self, name: str, edition: int | None = None) -> Item | None:
+        """Give an item in this edition, or else in the newest one that is known."""
+        known = sorted(
+            (item for item in self.items if item.id == name), key=lambda item: item.edition
+        )
+        exact = (item for item in known if item.edition == edition)
+        return next(exact, known[-1] if known else None)
+
+    def row(self, kind: str, inquirer: str, affair: str, provider: str, item: str) -> Row | None:
+        """Give the row of the law for this case, in force or not."""
+        case = (kind, inquirer, affair, provider, item)
+        found = (
+            row
+            for row in self.rows
+            if (row.kind, row.inquirer, row.affair, row.provider, row.item) == case
+        )
+        return next(found, None)
+
+    def readable(self, reader: str) -> tuple[Row, ...]:
+        """Give the rows by which a person reads their own information through `reader`."""
+        return tuple(
+            row
+            for row in self.rows
+            if (row.kind, row.inquirer, row.affair) == ("inquiry", reader, SELF)
+        )
+
+    def agency_name(self, agency: str) -> Text:
+        known = self.agencies.get(agency)
+        return known.name if known else _itself(agency)
+
+    def affair_name(self, affair: str) -> Text:
+        return self.affairs.get(affair, _itself(affair))
+
+    def item_name(self, item: str) -> Text:
+        known = self.item(item)
+        return known.name if known else _itself(item)
+
+    def provision(self, row: str) -> Text:
+        """The words of a row of the law, by its id."""
+        return next((one.provision for one in self.rows if one.id == row), _itself(row))
+
+
+SELF = "self-information"
+"""The affair under which a person reads their own information (自己情報)."""
+
+
+def _itself(name: str) -> Text:
+    return {"ja": name, "en": name}
+
+
+def today(at: datetime) -> date:
+    """The day in Japan."""
+    return at.astimezone(JAPAN).date()
+
+
+def read(folder: Path) -> Country:
+    """Read the words; a file that is wrong gives fewer of them, and its owner names the mistake."""
+    unheard = Mistakes()
+    law = [read_toml(file, unheard) for file in toml_files(folder / "law")]
+    country = read_toml(folder / "country.toml", unheard)
+    agencies = [_agency(read_toml(file, unheard)) for file in toml_files(folder / "agencies")]
+    return Country(
+        name=country.localized("name"),
+        portal=country.text("portal"),
+        agencies={agency.id: agency for agency in agencies},
+        affairs=dict(_affairs(law)),
+        rows=tuple(_row(one) for table in law for one in table.tables("row")),
+        items=tuple(_item(read_toml(file, unheard)) for file in toml_files(folder / "layouts")),
+    )
+
+
+def _agency(table: Table) -> Agency:
+    return Agency(
+        id=table.text("id"),
+        name=table.localized("name"),
+        holds=frozenset(one.text("item") for one in table.tables("holds")),
+        accepts=frozenset(one.text("procedure") for one in table.tables("accepts")),
+    )
+
+
+def _affairs(law: Iterable[Table]) -> Iterable[tuple[str, Text]]:
+    for table in law:
+        for one in table.tables("affair"):
+            yield one.text("id"), one.localized("name")
+
+
+def _row(table: Table) -> Row:
+    return Row(
+        id=table.text("id"),
+        kind=table.text("kind"),
+        inquirer=table.text("inquirer"),
+        affair=table.text("affair"),
+        provider=table.text("provider"),
+        item=table.text("item"),
+        basis=table.text("basis"),
+        provision=table.localized("provision"),
+    )
+
+
+def _item(table: Table) -> Item:
+    return Item(
+        id=table.text("item"),
+        edition=table.integer("edition"),
+        name=table.localized("name"),
+        starts=table.date("from"),
+        fields=_fields(table),
+    )
+
+
+def _fields(table: Table) -> tuple[Field, ...]:
+    return tuple(
+        Field(one.text("name"), one.text("type"), one.localized("label"), _fields(one))
+        for one in table.tables("field")
+    )

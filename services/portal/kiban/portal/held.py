@@ -1,0 +1,153 @@
+"""
+What the offices hold: read for the person's own eyes, shown, and forgotten with the session.
+
+Each held field is one inquiry of kind *own information* (自己情報) through the portal's gateway, all at once.  A value
+comes with its provider, the day since when the record says so, and the basis.  An office that is away, holds nothing
+or must think first is named with its reason; the citizen is never asked to fill the gap.
+
+Values are written nowhere.  They are kept in this process's memory, sealed under a key that only the citizen's
+browser brings; another copy of the portal, or this one after a restart, reads them anew.
+
+Source: DESIGN 3 (portal), 4 (step 4), 8; once-only when it is shown.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import Literal, Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESSIV
+
+from kiban.gateway.contract import ConsentRecord, InquiryReply, InquiryRequest, Statement
+from kiban.portal.applications import Reference
+from kiban.portal.sessions import Token
+from kiban.shared.exchanges import Shape
+from kiban.shared.problems import Problem
+
+MOST_SESSIONS = 10_000
+Outcome = Literal["held", "not-held", "waits", "away", "refused"]
+
+
+class Inquiries(Protocol):
+    """The portal's gateway, as narrow as reading needs it."""
+
+    async def inquire(self, request: InquiryRequest) -> InquiryReply: ...
+
+
+class Seen(Shape):
+    """What came of one inquiry: the statement, or why there is none."""
+
+    item: str
+    provider: str
+    outcome: Outcome
+    statement: Statement | None = None
+    exchange: str | None = None
+    leaf: str | None = None
+    basis: str = ""
+    problem: str | None = None
+    """The slug of what went wrong."""
+
+    def reference(self, field: str) -> Reference | None:
+        """What stands in an application for this value."""
+        if self.statement is None or self.exchange is None or self.leaf is None:
+            return None
+        return Reference(
+            field=field,
+            item=self.item,
+            provider=self.provider,
+            layout=self.statement.layout,
+            digest=self.statement.digest,
+            exchange=self.exchange,
+            leaf=self.leaf,
+        )
+
+    @property
+    def settled(self) -> bool:
+        """Whether asking again now would tell nothing new."""
+        return self.outcome in {"held", "not-held"}
+
+
+async def read(gateway: Inquiries, person: str, records: Iterable[ConsentRecord]) -> list[Seen]:
+    """Ask every provider at once, each under its own record of the approval."""
+    return await asyncio.gather(*(_read(gateway, person, record) for record in records))
+
+
+async def _read(gateway: Inquiries, person: str, record: ConsentRecord) -> Seen:
+    request = InquiryRequest(
+        provider=record.provider,
+        affair=record.affair,
+        item=record.item,
+        people=[person],
+        consent=record.id,
+    )
+    try:
+        reply = await gateway.inquire(request)
+    except Problem as problem:
+        outcome: Outcome = "away" if problem.status >= 500 else "refused"  # noqa: PLR2004  RFC 9110
+        return Seen(
+            item=record.item, provider=record.provider, outcome=outcome, problem=problem.slug
+        )
+    return _seen(record, reply)
+
+
+def _seen(record: ConsentRecord, reply: InquiryReply) -> Seen:
+    statement = reply.statements[0] if reply.statements else None
+    if statement is not None and (statement.item, statement.provider) != (
+        record.item,
+        record.provider,
+    ):
+        statement = None  # an answer to another question is no answer
+    outcome: Outcome = "held" if statement else "waits" if reply.waits else "not-held"
+    return Seen(
+        item=record.item,
+        provider=record.provider,
+        outcome=outcome,
+        statement=statement,
+        exchange=reply.exchange,
+        leaf=reply.leaf,
+        basis=reply.basis,
+    )
+
+
+class Shown:
+    """The values of the sessions that are open, sealed; the oldest session is forgotten first."""
+
+    def __init__(self, most: int = MOST_SESSIONS) -> None:
+        self._sealed: OrderedDict[str, dict[str, bytes]] = OrderedDict()
+        self._most = most
+
+    def __repr__(self) -> str:
+        return f"Shown({len(self._sealed)} sessions)"
+
+    def keep(self, token: Token, seen: Iterable[Seen]) -> None:
+        """Keep what was read, for this session alone; a later reading replaces an earlier one."""
+        cipher = AESSIV(token.key)
+        kept = self._sealed.setdefault(token.digest, {})
+        self._sealed.move_to_end(token.digest)
+        for one in seen:
+            kept[_name(one.item, one.provider)] = cipher.encrypt(
+                one.model_dump_json().encode(), [_name(one.item, one.provider).encode()]
+            )
+        while len(self._sealed) > self._most:
+            self._sealed.popitem(last=False)
+
+    def find(self, token: Token, item: str, provider: str) -> Seen | None:
+        """Give what was read in this session, if this process still has it."""
+        name = _name(item, provider)
+        sealed = self._sealed.get(token.digest, {}).get(name)
+        if sealed is None:
+            return None
+        try:
+            opened = AESSIV(token.key).decrypt(sealed, [name.encode()])
+        except InvalidTag:
+            return None
+        return Seen.model_validate_json(opened)
+
+    def forget(self, session: str) -> None:
+        """Drop everything of a session that ended."""
+        self._sealed.pop(session, None)
+
+
+def _name(item: str, provider: str) -> str:
+    return f"{provider}/{item}"

@@ -1,0 +1,140 @@
+"""
+History (やりとり履歴): every exchange about a person, in words, each with a proof that the portal verified.
+
+The portal's gateway files the lines of the log for the person whom they are about.  For each line the portal asks for
+the proof that its leaf is in the log and checks it itself (`proofs`).  What does not fit is shown, not hidden: a line
+with a finding, a proof that does not hold, an exchange that was permitted and never answered.
+
+Source: DESIGN 4 (step 8), 5.4; in real life 番号法 附則第6条 (情報提供等記録の開示).
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol
+
+from kiban.gateway.contract import Finding, Findings, Line, Lines
+from kiban.portal import proofs
+from kiban.portal.contract import ProofRefused
+from kiban.portal.country import SELF, Country, Text
+from kiban.portal.proofs import Inclusion, Verified
+from kiban.shared.problems import NotFound, Problem
+
+PAGE = 20
+"""Lines on one page."""
+
+
+class Proof(Protocol):
+    """A proof as the gateway passes it on."""
+
+    leaf: str
+    index: int
+    size: int
+    path: list[str]
+    checkpoint: str
+
+
+class Directory(Protocol):
+    """What the gateway believes about the log."""
+
+    log_key: str
+
+
+class Log(Protocol):
+    """The portal's gateway, as narrow as the history needs it."""
+
+    async def read_lines(self, person: str) -> Lines: ...
+
+    async def read_findings(self) -> Findings: ...
+
+    async def prove(self, leaf: str) -> Proof: ...
+
+    async def read_directory(self) -> Directory: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One exchange as the citizen reads it."""
+
+    line: Line
+    verified: Verified | None
+    problem: str | None
+    """Why there is no verified proof: the slug."""
+
+    @property
+    def at(self) -> datetime | None:
+        return None if self.line.at is None else datetime.fromtimestamp(self.line.at, UTC)
+
+    @property
+    def own(self) -> bool:
+        """Whether the citizen looked at their own information here."""
+        return self.line.affair == SELF
+
+    @property
+    def troubled(self) -> bool:
+        return self.line.finding is not None or self.problem == ProofRefused.slug
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """One page of a person's history."""
+
+    entries: tuple[Entry, ...]
+    page: int
+    pages: int
+    lines: int
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Reads a person's lines and proves them."""
+
+    log: Log
+    country: Country
+
+    async def read(self, person: str, page: int) -> Stretch:
+        """Give one page, newest first; pages count from one."""
+        lines = (await self.log.read_lines(person)).lines
+        pages = max(1, -(-len(lines) // PAGE))
+        here = min(max(page, 1), pages)
+        shown = lines[(here - 1) * PAGE : here * PAGE]
+        return Stretch(await self._proven(shown), here, pages, len(lines))
+
+    async def entry(self, person: str, leaf: str) -> Entry:
+        """Give one line of this person's, with its proof."""
+        lines = (await self.log.read_lines(person)).lines
+        mine = [line for line in lines if line.leaf == leaf]
+        if not mine:
+            raise NotFound("no line of yours has this leaf")
+        return (await self._proven(mine))[0]
+
+    async def findings(self, person: str) -> tuple[Finding, ...]:
+        """What did not fit in exchanges of this person's."""
+        lines = (await self.log.read_lines(person)).lines
+        mine = {line.exchange for line in lines}
+        return tuple(
+            one for one in (await self.log.read_findings()).findings if one.exchange in mine
+        )
+
+    def basis(self, line: Line) -> Text | None:
+        """The provision on which an exchange rests, in words; None where it was the person's own act."""
+        known = {row.id for row in self.country.rows}
+        return self.country.provision(line.basis) if line.basis in known else None
+
+    async def _proven(self, lines: Sequence[Line]) -> tuple[Entry, ...]:
+        if not lines:
+            return ()
+        log_key = (await self.log.read_directory()).log_key
+        return tuple(await asyncio.gather(*(self._prove(line, log_key) for line in lines)))
+
+    async def _prove(self, line: Line, log_key: str) -> Entry:
+        try:
+            proof = await self.log.prove(line.leaf)
+            inclusion = Inclusion(
+                proof.leaf, proof.index, proof.size, tuple(proof.path), proof.checkpoint
+            )
+            verified = proofs.verify(inclusion, leaf=line.leaf, log_key=log_key)
+        except Problem as problem:
+            return Entry(line, None, problem.slug)
+        return Entry(line, verified, None)

@@ -1,0 +1,35 @@
+"""
+Operations (操作履歴): what was done here in the citizen's name, for the citizen to look over.
+
+The history of exchanges tells who read what; this tells what somebody with the citizen's card did at the portal.
+Whoever sees a login here that was not theirs knows that the card is in other hands.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+What = Literal[
+    "logged-in",
+    "logged-out",
+    "session-ended",
+    "application-opened",
+    "terms-approved",
+    "information-shown",
+    "answers-given",
+    "application-signed",
+    "application-sent",
+    "application-undeliverable",
+    "application-discarded",
+    "consent-ended",
+    "once-only-refused",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One line: when, what, and about which procedure, item or consent."""
+
+    at: datetime
+    what: What
+    about: str

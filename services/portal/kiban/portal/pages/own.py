@@ -1,0 +1,173 @@
+"""What is the citizen's own to see: records, the history, consents, notices, operations."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Query, Request
+from starlette.responses import Response
+
+from kiban.portal import values
+from kiban.portal.applications import Application
+from kiban.portal.approvals import Consent
+from kiban.portal.approving import Approving
+from kiban.portal.history import History
+from kiban.portal.pages.site import InSession, Site, go
+from kiban.portal.procedures import Procedures
+from kiban.portal.records import Looking
+from kiban.portal.sessions import Visitor
+from kiban.shared.exchanges import Hex64
+
+
+@dataclass(frozen=True, slots=True)
+class OwnPages:
+    """The pages of this chapter; collaborators are given."""
+
+    site: Site
+    looking: Looking
+    history: History
+    approving: Approving
+    procedures: Procedures
+
+    def add(self, app: FastAPI) -> None:
+        in_session = InSession(self.site)
+        self._records(app, in_session)
+        self._history(app, in_session)
+        self._consents(app, in_session)
+        self._told(app, in_session)
+
+    def _records(self, app: FastAPI, in_session: InSession) -> None:
+        @app.get("/records", include_in_schema=False)
+        async def records(
+            request: Request, visitor: Annotated[Visitor, Depends(in_session)]
+        ) -> Response:
+            """Show what offices hold, as far as it was opened in this session."""
+            offered = self.looking.offered(visitor)
+            opened = {
+                kept.id: values.of(kept.seen.statement, self.site.country)
+                for kept in offered
+                if kept.seen and kept.seen.statement
+            }
+            return await self.site.show(
+                request, "records.html", visitor, offered=offered, opened=opened
+            )
+
+        @app.post("/records", include_in_schema=False)
+        async def look(
+            request: Request, visitor: Annotated[Visitor, Depends(in_session)]
+        ) -> Response:
+            """Go to the card with the chosen items."""
+            form = await self.site.form(request, visitor)
+            chosen = [one for one in form.getlist("item") if isinstance(one, str)]
+            if not chosen:
+                return go("/records?none=1")
+            state = await self.looking.ask(visitor, chosen)
+            return go(f"/to-card?state={state}")
+
+    def _history(self, app: FastAPI, in_session: InSession) -> None:
+        @app.get("/history", include_in_schema=False)
+        async def history(
+            request: Request,
+            visitor: Annotated[Visitor, Depends(in_session)],
+            page: Annotated[int, Query(ge=1, le=10_000)] = 1,
+        ) -> Response:
+            """Show every exchange about the citizen, each with a verified proof."""
+            return await self.site.show(
+                request,
+                "history.html",
+                visitor,
+                stretch=await self.history.read(visitor.person, page),
+                findings=await self.history.findings(visitor.person),
+                basis=self.history.basis,
+            )
+
+        @app.get("/history/{leaf}", include_in_schema=False)
+        async def proof(
+            leaf: Hex64, request: Request, visitor: Annotated[Visitor, Depends(in_session)]
+        ) -> Response:
+            """Show one proof, and how to check it oneself."""
+            entry = await self.history.entry(visitor.person, leaf)
+            return await self.site.show(
+                request, "proof.html", visitor, entry=entry, basis=self.history.basis
+            )
+
+    def _consents(self, app: FastAPI, in_session: InSession) -> None:
+        @app.get("/consents", include_in_schema=False)
+        async def consents(
+            request: Request, visitor: Annotated[Visitor, Depends(in_session)]
+        ) -> Response:
+            """Show what was ever approved: first what is in force, and how to end it."""
+            at = self.approving.clock()
+            async with self.site.store.read() as rows:
+                found = await rows.consents(visitor.person)
+            in_force = [one for one in found if one.in_force(at)]
+            past = [one for one in found if not one.in_force(at)]
+            return await self.site.show(
+                request,
+                "consents.html",
+                visitor,
+                given=[one for one in in_force if _given(one)],
+                shown=[one for one in in_force if not _given(one)],
+                past=past,
+            )
+
+        @app.post("/consents/{consent}/end", include_in_schema=False)
+        async def end_consent(
+            consent: str, request: Request, visitor: Annotated[Visitor, Depends(in_session)]
+        ) -> Response:
+            """End one consent."""
+            await self.site.form(request, visitor)
+            await self.approving.end(visitor, consent)
+            return go("/consents?ended=1")
+
+    def _told(self, app: FastAPI, in_session: InSession) -> None:
+        @app.get("/notices", include_in_schema=False)
+        async def notices(
+            request: Request, visitor: Annotated[Visitor, Depends(in_session)]
+        ) -> Response:
+            """Show what offices wrote; what is shown counts as seen."""
+            async with self.site.store.read() as rows:
+                found = await rows.notices(visitor.person)
+                applications = await rows.applications(visitor.person)
+            if any(one.seen_at is None for one in found):
+                async with self.site.store.begin() as rows:
+                    await rows.see_notices(visitor.person, at=self.approving.clock())
+            return await self.site.show(
+                request,
+                "notices.html",
+                visitor,
+                notices=found,
+                about={one.id: self._name(one) for one in applications},
+            )
+
+        @app.get("/operations", include_in_schema=False)
+        async def operations(
+            request: Request,
+            visitor: Annotated[Visitor, Depends(in_session)],
+            before: Annotated[int | None, Query(ge=1, le=2**53)] = None,
+        ) -> Response:
+            """Show what was done here in the citizen's name."""
+            async with self.site.store.read() as rows:
+                found = await rows.operations(visitor.person, before)
+            return await self.site.show(
+                request, "operations.html", visitor, operations=found, name=self._known_as
+            )
+
+    # --- how ---------------------------------------------------------------------------------------
+
+    def _name(self, application: Application) -> dict[str, str]:
+        return dict(self.procedures.find(application.procedure).name)
+
+    def _known_as(self, about: str) -> list[dict[str, str]]:
+        """What an operation is about, in words: procedures and items; numbers stay unsaid."""
+        found = []
+        for one in about.replace(":", ",").split(","):
+            name = one.strip()
+            if name in self.procedures.by_id:
+                found.append(dict(self.procedures.by_id[name].name))
+            elif self.site.country.item(name) is not None:
+                found.append(dict(self.site.country.item_name(name)))
+        return found
+
+
+def _given(consent: Consent) -> bool:
+    return consent.record.kind == "consent"

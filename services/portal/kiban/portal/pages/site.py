@@ -1,0 +1,155 @@
+"""
+What all pages share: who is visiting, the token of a form, the frame, and the citizen's own language.
+
+Refused: a form without this session's token, a page of a session that has ended.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from urllib.parse import quote
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse
+
+from kiban.portal.contract import SessionEnded
+from kiban.portal.country import Country
+from kiban.portal.errands import LONGEST_ABOUT
+from kiban.portal.sessions import Token, Visitor
+from kiban.portal.store.rows import Store
+from kiban.portal.visiting import Visiting
+from kiban.shared.access import Access
+from kiban.shared.cookies import Cookie
+from kiban.shared.csrf import CSRF, FIELD
+from kiban.shared.pages import Pages, Texts
+
+LANGUAGES = ("ja", "en")
+FLAGS = frozenset({"saved", "passed", "none", "ended", "left", "discarded"})
+"""What a page that was come to after a form can say in one line, by a word in its address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The portal as a web site."""
+
+    pages: Pages
+    csrf: CSRF
+    cookie: Cookie
+    """The session's."""
+    visit_cookie: Cookie
+    """Of a browser that is on its way to its first login here."""
+    visiting: Visiting
+    store: Store
+    country: Country
+
+    async def show(
+        self,
+        request: Request,
+        template: str,
+        visitor: Visitor | None = None,
+        *,
+        status: int = 200,
+        **facts: object,
+    ) -> HTMLResponse:
+        """Render one page in the frame."""
+        texts = self.pages.texts(request)
+        return self.pages.page(
+            request,
+            template,
+            status,
+            form_targets=(),
+            visitor=visitor,
+            csrf=self.csrf.token(visitor.session.id) if visitor else "",
+            unseen=await self._unseen(visitor),
+            path=request.url.path,
+            login_path=login_path(request),
+            country=self.country,
+            flags=FLAGS & request.query_params.keys(),
+            say=partial(say, texts.language),
+            at=at,
+            known=partial(known, texts),
+            **facts,
+        )
+
+    async def _unseen(self, visitor: Visitor | None) -> int:
+        if visitor is None:
+            return 0
+        async with self.store.read() as rows:
+            return await rows.unseen(visitor.person)
+
+    def token(self, request: Request) -> Token | None:
+        """What the browser brought of a session."""
+        value = self.cookie.read(request)
+        return Token(value) if value else None
+
+    async def visitor(self, request: Request) -> Visitor | None:
+        """Who is visiting, if anybody is."""
+        try:
+            return await self.visiting.recognise(self.token(request))
+        except SessionEnded:
+            return None
+
+    async def form(self, request: Request, visitor: Visitor) -> FormData:
+        """Read a form that came from a page of ours, opened in this session."""
+        form = await request.form(max_files=0, max_fields=200)
+        token = form.get(FIELD, "")
+        self.csrf.check(request, visitor.session.id, token if isinstance(token, str) else "")
+        return form
+
+
+class InSession(Access[Visitor]):
+    """Whoever is logged in here."""
+
+    name = "session"
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def __call__(self, request: Request) -> Visitor:
+        return await self._site.visiting.recognise(self._site.token(request))
+
+
+def fields(form: FormData, *but: str) -> dict[str, str]:
+    """Give a form's fields without the token and without the buttons."""
+    left_out = {FIELD, *but}
+    return {
+        name: value
+        for name, value in form.multi_items()
+        if name not in left_out and isinstance(value, str)
+    }
+
+
+def go(path: str) -> RedirectResponse:
+    """Send the browser on, after a form or instead of a page."""
+    return RedirectResponse(path, status_code=303)
+
+
+def say(language: str, text: Mapping[str, str]) -> str:
+    """A text of the country's data, in the reader's language or the nearest to it."""
+    return text.get(language) or text.get(language.partition("-")[0]) or text["ja"]
+
+
+def at(seconds: int) -> datetime:
+    """A time of the wire as a time."""
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def known(texts: Texts, key: str, otherwise: str) -> str:
+    """A text of the catalogue, or another where the key is none of ours."""
+    return texts(key) if key in texts else texts(otherwise)
+
+
+def local(path: str | None) -> str:
+    """A path of this site to go on with; the first page where it is none, or too long to carry."""
+    if not path or not path.startswith("/") or path.startswith(("//", "/\\")):
+        return "/"
+    plain = path.isascii() and path.isprintable() and len(path) <= LONGEST_ABOUT
+    return path if plain else "/"
+
+
+def login_path(request: Request) -> str:
+    """Where to log in and come back to this page."""
+    here = request.url.path if request.method == "GET" else "/"
+    return f"/login?to={quote(local(here), safe='/')}"

@@ -1,0 +1,305 @@
+"""
+Procedures (手続): what a citizen can apply for, as data, and the linter that keeps once-only.
+
+A procedure's file names its office, its affair and its fields.  A field is either *held* (an office's record fills
+it) or *asked* (only the citizen knows).  Whoever writes a form can be tempted to ask what an office holds already;
+this is where that is refused first, before any citizen sees the form.
+
+Refused, with file, line and reason: a name that the country does not have; an office that does not accept the
+procedure, or may not receive it under the law; a held item that its provider does not hold, that the citizen could
+not be shown, or that the office may not read; a consent where the law needs none, or none where it needs one; a
+question for something that an office holds, without a lawful reason.
+
+Source: DESIGN 1, 4, 6; in real life デジタル手続法 第11条 and the once-only principle (ワンスオンリー) of its 第2条.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from kiban.portal import country as words
+from kiban.portal.contract import AnswerType, ProcedureUnknown
+from kiban.portal.country import Country, Text
+from kiban.shared import identifiers
+from kiban.shared.country import Mistakes, Table, reading, toml_files
+
+LAWFUL_REASONS = (
+    "no-legal-basis",
+    "holder-unavailable",
+    "citizen-objected",
+    "citizen-disputes",
+    "not-matched",
+)
+"""Why something may be asked although an office holds it; anything else is no reason."""
+CONSENT_DAYS = 60
+LONGEST_CONSENT_DAYS = 366
+FREE_TEXT = 200
+"""Characters that a text answer may have, unless its field says less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A field that the provider's record of an item fills."""
+
+    name: str
+    item: str
+    provider: str
+    consent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A field that the citizen fills."""
+
+    name: str
+    type: AnswerType
+    label: Text
+    required: bool
+    ask_reason: str | None
+    longest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """One procedure, in one edition."""
+
+    id: str
+    edition: int
+    name: Text
+    summary: Text
+    office: str
+    affair: str
+    purpose: Text
+    consent_days: int
+    held: tuple[Held, ...]
+    asked: tuple[Asked, ...]
+
+    def held_field(self, name: str) -> Held:
+        return next(field for field in self.held if field.name == name)
+
+    def asked_field(self, name: str) -> Asked | None:
+        return next((field for field in self.asked if field.name == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Procedures:
+    """All procedures of a country."""
+
+    by_id: Mapping[str, Procedure]
+
+    def __iter__(self) -> Iterator[Procedure]:
+        return iter(self.by_id.values())
+
+    def find(self, name: str) -> Procedure:
+        if name not in self.by_id:
+            raise ProcedureUnknown(f"no file of procedures/ has the id {name}")
+        return self.by_id[name]
+
+
+def load(folder: Path) -> Procedures:
+    """Read the procedures of a country, or raise `CountryWrong` with every mistake."""
+    mistakes = Mistakes()
+    found = check(folder, mistakes)
+    mistakes.check()
+    return found
+
+
+def check(folder: Path, mistakes: Mistakes) -> Procedures:
+    """Read and lint; what is wrong is noted in `mistakes`."""
+    country = words.read(folder)
+    found: dict[str, Procedure] = {}
+    for file in toml_files(folder / "procedures"):
+        with reading(file, mistakes) as table:
+            procedure = _procedure(table, country)
+        if table.readable:
+            found[procedure.id] = procedure
+    return Procedures(found)
+
+
+def _procedure(table: Table, country: Country) -> Procedure:
+    name = table.text("id", check=identifiers.check_name)
+    if name and name != table.file.stem:
+        table.mistake("id", f"the file of {name} is called {name}.toml")
+    office = _office(table, country, name)
+    affair = _affair(table, country)
+    fields = table.tables("field", at_least=1)
+    _once_each(fields)
+    held = [one for one in fields if "held" in one]
+    asked = [one for one in fields if "held" not in one]
+    _receives(table, country, name)
+    return Procedure(
+        id=name,
+        edition=table.integer("edition", 1),
+        name=table.localized("name"),
+        summary=table.localized("summary"),
+        office=office,
+        affair=affair,
+        purpose=table.localized("purpose"),
+        consent_days=_consent_days(table),
+        held=tuple(_held(one, country, office, affair) for one in held),
+        asked=tuple(_asked(one, country, office, affair) for one in asked),
+    )
+
+
+def _office(table: Table, country: Country, procedure: str) -> str:
+    office = table.text("office")
+    agency = country.agencies.get(office)
+    if office and agency is None:
+        table.mistake("office", f"no file of agencies/ has the member {office}")
+    elif agency and procedure not in agency.accepts:
+        table.mistake("office", f"{office} does not accept {procedure} (agencies/{office}.toml)")
+    return office
+
+
+def _affair(table: Table, country: Country) -> str:
+    affair = table.text("affair")
+    if affair and affair not in country.affairs:
+        table.mistake("affair", f"no file of law/ has the affair {affair}")
+    return affair
+
+
+def _receives(table: Table, country: Country, procedure: str) -> None:
+    """The law must let the portal submit this procedure to this office."""
+    office, affair = table.values.get("office"), table.values.get("affair")
+    if not isinstance(office, str) or not isinstance(affair, str):
+        return
+    if country.row("submission", country.portal, affair, office, procedure) is None:
+        table.mistake(
+            "affair",
+            f"the law has no row for a submission of {procedure} from {country.portal} to {office}",
+        )
+
+
+def _consent_days(table: Table) -> int:
+    days = table.integer("consent_days", CONSENT_DAYS)
+    if not 1 <= days <= LONGEST_CONSENT_DAYS:
+        table.mistake("consent_days", f"expected 1 to {LONGEST_CONSENT_DAYS} days")
+    return days
+
+
+def _once_each(fields: list[Table]) -> None:
+    known: set[str] = set()
+    for one in fields:
+        name = one.text("name", check=identifiers.check_field)
+        if name in known:
+            one.mistake("name", f"{name} is a field already")
+        known.add(name)
+
+
+# --- what an office holds -----------------------------------------------------------------------
+
+
+def _held(table: Table, country: Country, office: str, affair: str) -> Held:
+    source = table.table("held")
+    field = Held(
+        name=table.text("name"),
+        item=source.text("item"),
+        provider=source.text("provider"),
+        consent=table.truth("consent", default=False),
+    )
+    if source.readable:
+        _check_holding(source, country, field)
+        _check_consent(table, country, field, office, affair)
+    return field
+
+
+def _check_holding(table: Table, country: Country, field: Held) -> None:
+    agency = country.agencies.get(field.provider)
+    if agency is None:
+        table.mistake("provider", f"no file of agencies/ has the member {field.provider}")
+    elif field.item not in agency.holds:
+        table.mistake("item", f"{field.provider} does not hold {field.item}")
+    if country.item(field.item) is None:
+        table.mistake("item", f"no file of layouts/ has the item {field.item}")
+    shown = ("inquiry", country.portal, words.SELF, field.provider, field.item)
+    if country.row(*shown) is None:
+        table.mistake(
+            "item",
+            f"the law has no row of {words.SELF} for {field.item} of {field.provider}: "
+            "the citizen could not be shown it",
+        )
+
+
+def _check_consent(table: Table, country: Country, field: Held, office: str, affair: str) -> None:
+    """What the office reads beside its own records needs a row; the row says whether by consent."""
+    if field.provider == office:
+        if field.consent:
+            table.mistake("consent", f"{office} needs no consent for its own records")
+        return
+    row = country.row("inquiry", office, affair, field.provider, field.item)
+    if row is None:
+        table.mistake(
+            "held", f"the law does not let {office} read {field.item} of {field.provider}"
+        )
+    elif row.basis == "consent" and not field.consent:
+        table.mistake("held", f"{row.id} asks for consent: write consent = true")
+    elif row.basis != "consent" and field.consent:
+        table.mistake("consent", f"{row.id} permits it by law: consent is not to be asked for")
+
+
+# --- what only the citizen knows ----------------------------------------------------------------
+
+
+def _asked(table: Table, country: Country, office: str, affair: str) -> Asked:
+    if "consent" in table:
+        table.mistake("consent", "only a held field is read by consent")
+        table.truth("consent")
+    field = Asked(
+        name=table.text("name"),
+        type=table.choice("type", get_args(AnswerType)),
+        label=table.localized("label"),
+        required=table.truth("required", default=True),
+        ask_reason=table.choice("ask_reason", LAWFUL_REASONS) if "ask_reason" in table else None,
+        longest=table.integer("longest", FREE_TEXT),
+    )
+    if not 1 <= field.longest <= FREE_TEXT:
+        table.mistake("longest", f"expected 1 to {FREE_TEXT} characters")
+    _check_once_only(table, country, field, office, affair)
+    return field
+
+
+def _check_once_only(
+    table: Table, country: Country, field: Asked, office: str, affair: str
+) -> None:
+    """Refuse a question for what an office holds, unless there is a lawful reason, and a true one."""
+    holding = _holding(field, country)
+    if holding is None:
+        if field.ask_reason:
+            table.mistake("ask_reason", "no office holds this: no reason is needed")
+        return
+    item, provider = holding
+    if field.ask_reason is None:
+        table.mistake(
+            "name",
+            f"{provider} holds this already ({item}): once-only. Make it a held field, or give "
+            f"ask_reason, one of {', '.join(LAWFUL_REASONS)}",
+        )
+    elif field.ask_reason == "no-legal-basis":
+        row = country.row("inquiry", office, affair, provider, item)
+        if row is not None or provider == office:
+            permitted = row.id if row else "its own records"
+            table.mistake("ask_reason", f"{office} may read {item} of {provider} ({permitted})")
+
+
+def _holding(field: Asked, country: Country) -> tuple[str, str] | None:
+    """Find the item and the agency that hold what this question asks for, by name or by label."""
+    asked = {field.name, *(_plain(text) for text in field.label.values())}
+    for agency in country.agencies.values():
+        for held in sorted(agency.holds):
+            item = country.item(held)
+            if item and asked & _known_as(item):
+                return held, agency.id
+    return None
+
+
+def _known_as(item: words.Item) -> set[str]:
+    """Everything that an item and its fields are called; a list's fields speak of others too."""
+    names = {item.id, item.id.replace("-", "_"), *(_plain(text) for text in item.name.values())}
+    for field in item.fields:
+        names |= {field.name, *(_plain(text) for text in field.label.values())}
+    return names
+
+
+def _plain(text: str) -> str:
+    return "".join(text.split()).casefold()
