@@ -37,7 +37,7 @@ from kiban.gateway.contract import (
     TokenUse,
 )
 from kiban.gateway.settings import GatewaySettings
-from kiban.mesh.contract import InclusionProof
+from kiban.mesh.contract import Directory, InclusionProof
 from kiban.shared.access import Access
 from kiban.shared.app import service
 from kiban.shared.clock import Clock
@@ -206,6 +206,11 @@ def _record_routes(app: FastAPI, gateway: Gateway) -> None:
     async def prove(leaf: Hex64) -> InclusionProof:
         """That a leaf is in the log's tree."""
         return await gateway.prove(leaf)
+
+    @app.get("/inner/directory", operation_id="read_directory", dependencies=agency)
+    async def read_directory() -> Directory:
+        """The directory as this gateway believes it, with the key under which the log signs."""
+        return await gateway.standing.members.directory()
 
     @app.get("/inner/receipts", operation_id="fetch_receipts", dependencies=agency)
     async def fetch_receipts(office: MemberId, after: Count = 0) -> Receipts:

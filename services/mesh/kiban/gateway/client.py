@@ -32,7 +32,7 @@ from kiban.gateway.contract import (
     SubmissionRequest,
     TokenUse,
 )
-from kiban.mesh.contract import InclusionProof
+from kiban.mesh.contract import Directory, InclusionProof
 from kiban.shared import canonical
 from kiban.shared.http import Http
 from kiban.shared.membership import SignedHttp
@@ -109,6 +109,9 @@ class InnerClient:
 
     async def prove(self, leaf: str) -> InclusionProof:
         return await self._get(f"proofs?leaf={leaf}", InclusionProof)
+
+    async def read_directory(self) -> Directory:
+        return await self._get("directory", Directory)
 
     async def fetch_receipts(self, office: str, after: int) -> Receipts:
         return await self._get(f"receipts?office={office}&after={after}", Receipts)
