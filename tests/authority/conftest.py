@@ -62,7 +62,8 @@ class Running:
 
     async def count(self, table: str) -> int:
         async with self.db.read() as connection:
-            return (await connection.execute(sa.text(f"SELECT count(*) FROM {table}"))).scalar_one()
+            counted = sa.select(sa.func.count()).select_from(sa.table(table))
+            return (await connection.execute(counted)).scalar_one()
 
 
 async def member(running: Running, place: Path, name: str) -> Identity:

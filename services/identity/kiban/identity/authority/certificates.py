@@ -10,6 +10,7 @@ Sources: RFC 5280; boulder's linter, whose order of steps this is (identity's re
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -32,7 +33,8 @@ class Throwaway:
     p256: PrivateKey
 
     @classmethod
-    def make(cls) -> "Throwaway":
+    @cache
+    def of_this_process(cls) -> "Throwaway":
         return cls(keys.make("rsa-2048"), keys.make("p-256"))
 
     def like(self, kind: KeyKind) -> PrivateKey:

@@ -131,7 +131,10 @@ def _compare_fields(body: Element, order: Order, issuing: Issuing, issuer_kind: 
     for (label, wanted), field in zip(expected.items(), fields, strict=True):
         if field.whole != wanted:
             _found(f"{label} is not as ordered")
-    _compare_extensions(der.read(last.content).children(), order, issuing)
+    listed = der.read(last.content)
+    if listed.tag != der.SEQUENCE:
+        _found("the extensions are no sequence")
+    _compare_extensions(listed.children(), order, issuing)
 
 
 def _compare_extensions(found: list[Element], order: Order, issuing: Issuing) -> None:

@@ -100,7 +100,7 @@ async def open_office(
 ) -> Office:
     """Make the office, with everything that must be there before somebody calls."""
     keyring = Keyring(store.KEYRING, settings.secret)
-    throwaway = Throwaway.make()
+    throwaway = Throwaway.of_this_process()
     persons = await _person_keys(db, keyring)
     issuers = Issuers(db, keyring, throwaway, settings.organisation)
     await _make_authorities(db, issuers, clock)
