@@ -109,7 +109,7 @@ class Log:
         """Prove that a leaf is in the tree of the newest checkpoint."""
         async with self._db.read() as connection:
             head = await store.last_checkpoint(connection, self._tables)
-            index = await store.index_of(connection, self._tables, leaf)
+            index = await store.index_of(connection, self._tables, bytes.fromhex(leaf))
             if head is None or index is None or index >= head.size:
                 raise NotInLog("it was never appended, or is not yet in the tree")
             ranges = merkle.inclusion_ranges(index, head.size)

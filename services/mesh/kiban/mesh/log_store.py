@@ -1,9 +1,9 @@
 """
-The log at rest: what was appended, the tree's tiles, the checkpoints that were signed.
+The log at rest: what was appended, its order in the tree, the tree's tiles, the checkpoints that were signed.
 
-An entry is inserted by whoever permits, in that very transaction, without a place in the tree; the integrator gives it
-its place later.  Numbers that a database hands out may become visible out of order, so what has no place yet is found
-by having none, never by being newer than something.
+An entry is inserted by whoever permits, in that very transaction, and waits; the integrator gives it its place later.
+Numbers that a database hands out become visible out of order, so what waits is found in a queue, never by being newer
+than something.  Nothing but the queue is ever deleted; entries and their places never change.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +15,6 @@ from typing import Literal
 from sqlalchemy import (
     BigInteger,
     Column,
-    Index,
     Integer,
     LargeBinary,
     MetaData,
@@ -24,7 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
-    func,
+    delete,
     select,
     tuple_,
     update,
@@ -45,6 +44,8 @@ Connection = AsyncConnection
 @dataclass(frozen=True, slots=True)
 class LogTables:
     entries: Table
+    waiting: Table
+    leaves: Table
     tiles: Table
     checkpoints: Table
 
@@ -93,18 +94,22 @@ def log_tables(metadata: MetaData) -> LogTables:
         Column("kind", String(7), nullable=False),
         Column("exchange", String(32), nullable=False),
         Column("body", Text, nullable=False),
-        Column("data", LargeBinary, nullable=False),
-        Column("leaf", String(64), nullable=False, index=True),
-        Column("tree_index", BigInteger, unique=True),
         Column("appended_at", Instant, nullable=False),
         UniqueConstraint("exchange", "kind", name="log_entries_once"),
     )
-    waiting = entries.c.tree_index.is_(None)
-    Index(
-        "log_entries_waiting",
-        entries.c.append_id,
-        postgresql_where=waiting,
-        sqlite_where=waiting,
+    waiting = Table(
+        "log_waiting",
+        metadata,
+        Column("append_id", BigInteger, primary_key=True, autoincrement=False),
+        Column("data", LargeBinary, nullable=False),
+    )
+    leaves = Table(
+        "log_leaves",
+        metadata,
+        Column("tree_index", BigInteger, primary_key=True, autoincrement=False),
+        Column("append_id", BigInteger, nullable=False),
+        Column("data", LargeBinary, nullable=False),
+        Column("leaf", LargeBinary, nullable=False, index=True),
     )
     tiles = Table(
         "log_tiles",
@@ -121,7 +126,7 @@ def log_tables(metadata: MetaData) -> LogTables:
         Column("note", Text, nullable=False),
         Column("signed_at", Instant, nullable=False),
     )
-    return LogTables(entries, tiles, checkpoints)
+    return LogTables(entries, waiting, leaves, tiles, checkpoints)
 
 
 def create_log_tables(connection: SyncConnection) -> None:
@@ -135,52 +140,44 @@ async def append(
     connection: Connection, tables: LogTables, entries: Sequence[NewEntry], *, at: datetime
 ) -> list[bool]:
     """Log in the caller's transaction; say of each whether its exchange and kind were new."""
-    rows = {
-        (entry.exchange, entry.kind): {
-            "kind": entry.kind,
-            "exchange": entry.exchange,
-            "body": entry.body,
-            "data": (data := leaf_data(entry.body)),
-            "leaf": leaf_hash(data).hex(),
-            "appended_at": at,
-        }
-        for entry in reversed(entries)  # of two that are one, the first counts
-    }
+    first = {(entry.exchange, entry.kind): entry for entry in reversed(entries)}
+    # In one order for everybody, so that two transactions with the same entries cannot block each other.
+    rows = [_row(entry, at) for _, entry in sorted(first.items())]
     if not rows:
         return []
-    table = tables.entries
-    statement = insert_new(table).returning(table.c.exchange, table.c.kind)
-    # In one order for everybody, so that two transactions with the same entries cannot block each other.
-    ordered = [row for _, row in sorted(rows.items())]
-    inserted = {(row.exchange, row.kind) for row in await connection.execute(statement, ordered)}
-    new = []
-    for entry in entries:
-        key = (entry.exchange, entry.kind)
-        new.append(key in inserted)
-        inserted.discard(key)
-    return new
+    c = tables.entries.c
+    statement = insert_new(tables.entries).returning(c.append_id, c.exchange, c.kind)
+    inserted = {
+        (row.exchange, row.kind): row.append_id for row in await connection.execute(statement, rows)
+    }
+    if inserted:
+        waiting = [
+            {"append_id": append_id, "data": leaf_data(first[key].body)}
+            for key, append_id in inserted.items()
+        ]
+        await connection.execute(tables.waiting.insert(), waiting)
+    # Of two entries that are one, the first was new.
+    return [inserted.pop((entry.exchange, entry.kind), None) is not None for entry in entries]
 
 
 async def place(connection: Connection, tables: LogTables, *, first: int, most: int) -> list[bytes]:
     """Give waiting entries their places in the tree, the longest waiting first; give their leaves."""
-    table = tables.entries
-    waiting = (
-        select(table.c.append_id)
-        .where(table.c.tree_index.is_(None))
-        .order_by(table.c.append_id)
-        .limit(most)
-        .subquery()
-    )
-    number = func.row_number().over(order_by=waiting.c.append_id)
-    numbered = select(waiting.c.append_id, number.label("number")).subquery()
+    c = tables.waiting.c
+    longest = select(c.append_id).order_by(c.append_id).limit(most)
     statement = (
-        update(table)
-        .where(table.c.append_id == numbered.c.append_id)
-        .values(tree_index=first - 1 + numbered.c.number)
-        .returning(table.c.tree_index, table.c.leaf)
+        delete(tables.waiting)
+        .where(c.append_id.in_(longest.scalar_subquery()))
+        .returning(c.append_id, c.data)
     )
-    rows = (await connection.execute(statement)).all()
-    return [bytes.fromhex(row.leaf) for row in sorted(rows, key=lambda row: row.tree_index)]
+    taken = sorted((row.append_id, row.data) for row in await connection.execute(statement))
+    if not taken:
+        return []
+    leaves = [
+        {"tree_index": index, "append_id": append_id, "data": data, "leaf": leaf_hash(data)}
+        for index, (append_id, data) in enumerate(taken, first)
+    ]
+    await connection.execute(tables.leaves.insert(), leaves)
+    return [leaf_hash(data) for _, data in taken]
 
 
 async def read_tiles(connection: Connection, tables: LogTables, ids: Iterable[TileId]) -> Tiles:
@@ -243,43 +240,58 @@ async def checkpoint_at(
     return StoredCheckpoint(*row) if row else None
 
 
-async def index_of(connection: Connection, tables: LogTables, leaf: str) -> int | None:
+async def index_of(connection: Connection, tables: LogTables, leaf: bytes) -> int | None:
     """Where in the tree a leaf is; None if it is not, or not yet."""
-    c = tables.entries.c
-    query = select(func.min(c.tree_index)).where(c.leaf == leaf)
-    index: int | None = (await connection.execute(query)).scalar_one()
-    return index
+    c = tables.leaves.c
+    # Asked for the smallest, a database may walk the whole tree in its order to find one leaf.
+    found = (await connection.execute(select(c.tree_index).where(c.leaf == leaf))).scalars()
+    return min(found, default=None)
 
 
 async def read_data(
     connection: Connection, tables: LogTables, start: int, most: int
 ) -> list[bytes]:
     """The tree's entries from an index on: hashes of bodies."""
-    c = tables.entries.c
-    query = select(c.data).where(c.tree_index >= start).order_by(c.tree_index).limit(most)
-    return list((await connection.execute(query)).scalars())
+    c = tables.leaves.c
+    there = c.tree_index.between(start, start + most - 1)
+    return list(
+        (await connection.execute(select(c.data).where(there).order_by(c.tree_index))).scalars()
+    )
 
 
 async def read_entries(
     connection: Connection, tables: LogTables, start: int, most: int
 ) -> list[LogEntry]:
     """What is in the tree from an index on, with the bodies."""
-    c = tables.entries.c
+    leaves, entries = tables.leaves.c, tables.entries.c
     query = (
-        select(c.tree_index, c.leaf, c.kind, c.body)
-        .where(c.tree_index >= start)
-        .order_by(c.tree_index)
-        .limit(most)
+        select(leaves.tree_index, leaves.leaf, entries.kind, entries.body)
+        .join_from(tables.leaves, tables.entries, leaves.append_id == entries.append_id)
+        .where(leaves.tree_index.between(start, start + most - 1))
+        .order_by(leaves.tree_index)
     )
-    rows = await connection.execute(query)
     return [
-        LogEntry(index=index, leaf=leaf, kind=kind, body=body) for index, leaf, kind, body in rows
+        LogEntry(index=index, leaf=leaf.hex(), kind=kind, body=body)
+        for index, leaf, kind, body in await connection.execute(query)
     ]
 
 
 async def find(connection: Connection, tables: LogTables, exchange: str) -> list[StoredEntry]:
     """What was logged of one exchange, in the tree or not yet; the record first."""
     c = tables.entries.c
-    query = select(c.kind, c.body, c.leaf, c.tree_index).where(c.exchange == exchange)
-    rows = (await connection.execute(query.order_by(c.append_id))).all()
-    return [StoredEntry(*row) for row in rows]
+    query = select(c.kind, c.body).where(c.exchange == exchange).order_by(c.kind.desc())
+    found = []
+    for kind, body in (await connection.execute(query)).all():
+        leaf = leaf_hash(leaf_data(body))
+        index = await index_of(connection, tables, leaf)
+        found.append(StoredEntry(kind, body, leaf.hex(), index))
+    return found
+
+
+def _row(entry: NewEntry, at: datetime) -> dict[str, object]:
+    return {
+        "kind": entry.kind,
+        "exchange": entry.exchange,
+        "body": entry.body,
+        "appended_at": at,
+    }
