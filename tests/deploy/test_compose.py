@@ -81,6 +81,7 @@ def test_each_role_is_given_its_own_secrets_and_no_other_roles(settled):
         assert {f"role-{name}", f"database-{name}", "operator"} <= given
         assert not given & foreign
         assert ("enrolment" in given) == (role == "authority")
+        assert ("vault" in given) == (role == f"gateway:{settled.country.resident_network}")
 
 
 def test_nobody_waits_for_somebody_who_starts_later(settled):

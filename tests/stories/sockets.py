@@ -1,17 +1,14 @@
 """A country in a process of its own, as `kiban up` runs it."""
 
 import json
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-ROLES = 40
-"""More ports than any country here needs."""
 READY = "Begin at"
 
 
@@ -37,19 +34,6 @@ class RunningCountry:
         """As a power cut would: no goodbye."""
         self.process.kill()
         self.process.wait()
-
-
-def free_port_base() -> int:
-    """Find a stretch of ports that nobody uses."""
-    for base in range(20_000, 60_000, ROLES):
-        with ExitStack() as held:
-            try:
-                for port in range(base, base + ROLES):
-                    held.enter_context(socket.socket()).bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return base
-    raise RuntimeError("no ports are free")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from kiban.deploy.commands import (
     check,
     contracts,
+    demo,
     prepare,
     problems,
     reset,
@@ -20,7 +21,7 @@ from kiban.deploy.commands import (
 )
 from kiban.shared.problems import Problem
 
-COMMANDS = (up, serve, check, reset, prepare, contracts, problems)
+COMMANDS = (up, demo, serve, check, reset, prepare, contracts, problems)
 
 
 def parser() -> argparse.ArgumentParser:

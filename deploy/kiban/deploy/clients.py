@@ -46,7 +46,7 @@ def of(house: House) -> list[RelyingParty]:
         RelyingParty(
             "portal",
             {"ja": "市民ポータル", "en": "Citizens' portal"},
-            f"{portal}/login/return",
+            f"{portal}/callback",
             portal,
             ("pseudonym", "sign", "approve"),
             house.country.portal,

@@ -14,7 +14,7 @@ import errno
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 
 import uvicorn
@@ -114,6 +114,19 @@ def _listener(role: Role, host: str) -> Iterator[socket.socket]:
             ) from error
         listener.setblocking(False)
         yield listener
+
+
+def free_port_base(ports: int = 40) -> int:
+    """Find a stretch of ports at which nobody listens."""
+    for base in range(20_000, 60_000, ports):
+        with ExitStack() as held:
+            try:
+                for port in range(base, base + ports):
+                    held.enter_context(socket.socket()).bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return base
+    raise PortBusy(f"there are no {ports} free ports in a row")
 
 
 async def until_told_to_stop() -> None:

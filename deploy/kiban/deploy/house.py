@@ -94,7 +94,8 @@ def role_names(country: Country) -> list[str]:
     """Name every role of a country in order of dependence: who is asked comes before who asks."""
     network, portal = country.resident_network, country.portal
     others = sorted(country.agencies.keys() - {network, portal})
-    return [*OFFICES, *(f"gateway:{each}" for each in (network, *others, portal)), *FRONTS]
+    # The portal is a party to every pseudonym that is taken, so it becomes a member first.
+    return [*OFFICES, *(f"gateway:{each}" for each in (portal, network, *others)), *FRONTS]
 
 
 def settle(data: Path, folder: Path, port_base: int | None = None) -> Settled:

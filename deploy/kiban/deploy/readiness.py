@@ -24,9 +24,9 @@ from kiban.world import cast
 from kiban.world.people import CardPlan, People
 
 
-async def check_all_answer(house: House, roles: list[str]) -> None:
+async def check_all_answer(house: House) -> None:
     """Return once every role answers for itself, or raise what is wrong with the first that does not."""
-    for role in roles:
+    for role in house.settled.roles:
         await get_json(house.http, f"{house.origin(role)}/health")
 
 

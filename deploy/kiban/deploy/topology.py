@@ -7,11 +7,34 @@ bottom.  Whatever a role is told here can be overridden by the environment, as K
 Source: DESIGN 2, 7; style 5.5.
 """
 
-
 from fastapi import FastAPI
 
+from kiban.deploy import clients
 from kiban.deploy.embedded import Role
 from kiban.deploy.house import House
+from kiban.gateway.app import create_app as create_gateway
+from kiban.gateway.settings import GatewaySettings
+from kiban.identity.authority.app import create_app as create_authority
+from kiban.identity.authority.settings import Settings as AuthoritySettings
+from kiban.identity.login.app import create_app as create_login
+from kiban.identity.login.contract import REALM
+from kiban.identity.login.settings import LoginSettings
+from kiban.mesh.app import create_app as create_core
+from kiban.mesh.settings import CoreSettings
+from kiban.portal.app import create_app as create_portal
+from kiban.portal.settings import Settings as PortalSettings
+from kiban.registry.app import create_app as create_registry
+from kiban.registry.settings import RegistrySettings
+from kiban.shared.database import Database
+from kiban.world import cast
+from kiban.world.bank.app import create_app as create_bank
+from kiban.world.bank.settings import BankSettings
+from kiban.world.cards.app import create_app as create_cards
+from kiban.world.cards.settings import CardsSettings
+from kiban.world.faults import add_revocation, make_unreliable
+from kiban.world.moving_in import Surroundings, give_out_cards, move_in, move_vault_in
+from kiban.world.office.office import Office
+from kiban.world.vault.client import CardOfficeClient
 
 
 def build(house: House, name: str) -> Role:
@@ -21,7 +44,144 @@ def build(house: House, name: str) -> Role:
     return Role(name, house.origin(name), app)
 
 
-ROLES: dict = {}
+def authority(house: House) -> FastAPI:
+    settings = house.settings(
+        AuthoritySettings,
+        "authority",
+        enrolment_secret=house.premises.secret("enrolment"),
+        registrars=",".join(house.country.registrars),
+        resident_network=house.country.resident_network,
+        portal=house.country.portal,
+    )
+    return create_authority(settings, db=house.database("authority"), clock=house.clock)
 
 
-def gateway(house: House, member: str) -> FastAPI: ...
+def registry(house: House) -> FastAPI:
+    settings = house.settings(RegistrySettings, "registry", country=str(house.settled.folder))
+    return create_registry(
+        settings, db=house.database("registry"), http=house.http, clock=house.clock
+    )
+
+
+def core(house: House) -> FastAPI:
+    settings = house.settings(
+        CoreSettings,
+        "core",
+        member_secret=house.premises.member_secret("core"),
+        authority_origin=house.origin("authority"),
+        country=str(house.settled.folder),
+    )
+    return create_core(settings, db=house.database("core"), http=house.http, clock=house.clock)
+
+
+def login(house: House) -> FastAPI:
+    settings = house.settings(
+        LoginSettings,
+        "login",
+        member_secret=house.premises.member_secret("login"),
+        authority_origin=house.origin("authority"),
+        card_origin=house.origin("cards"),
+        clients=clients.registrations(house),
+    )
+    return create_login(settings, db=house.database("login"), http=house.http, clock=house.clock)
+
+
+def gateway(house: House, member: str) -> FastAPI:
+    """An agency's gateway, with the agency's office beside it; the resident network's has the vault too."""
+    settings = house.settings(
+        GatewaySettings,
+        f"gateway:{member}",
+        member=member,
+        member_secret=house.premises.member_secret(member),
+        agency_key=house.premises.secret(f"agency-{member}"),
+        authority_origin=house.origin("authority"),
+        core_origin=house.origin("core"),
+        resident_network=house.country.resident_network,
+        reads_lines=str(member == house.country.portal),
+    )
+    people = cast.load_checked(house.settled.folder)
+    around = surroundings(house, house.database(f"office:{member}"))
+    office = Office(people, member, db=around.db, clock=house.clock, country=house.settled.folder)
+    app = create_gateway(
+        settings,
+        db=house.database(f"gateway:{member}"),
+        http=house.http,
+        clock=house.clock,
+        records=office.records,
+        desk=office.desk,
+    )
+    move_in(app, office, people, around)
+    faults = make_unreliable(app, house.clock, settings.operator_key)
+    if member == house.country.resident_network:
+        move_vault_in(
+            app,
+            people,
+            surroundings(house, house.database("vault")),
+            secret=house.premises.secret("vault"),
+            card_office_secret=house.premises.secret("card-office"),
+        )
+        add_revocation(faults, people.people, app.state.network)
+    return app
+
+
+def portal(house: House) -> FastAPI:
+    member = house.country.portal
+    settings = house.settings(
+        PortalSettings,
+        "portal",
+        login_issuer=house.origin("login") + REALM,
+        client_id="portal",
+        client_key=clients.key(house.premises, "portal"),
+        gateway_origin=house.origin(f"gateway:{member}"),
+        agency_key=house.premises.secret(f"agency-{member}"),
+        registry_origin=house.origin("registry"),
+        country=str(house.settled.folder),
+    )
+    return create_portal(settings, db=house.database("portal"), http=house.http, clock=house.clock)
+
+
+def cards(house: House) -> FastAPI:
+    settings = house.settings(
+        CardsSettings,
+        "cards",
+        login_origin=house.origin("login"),
+        country=str(house.settled.folder),
+        show_pins="true",
+    )
+    app = create_cards(settings, db=house.database("cards"), http=house.http, clock=house.clock)
+    network = house.origin(f"gateway:{house.country.resident_network}")
+    registrar = CardOfficeClient(house.http, network, house.premises.secret("card-office"))
+    give_out_cards(app, app.state.cards, cast.load_checked(house.settled.folder), registrar)
+    return app
+
+
+def bank(house: House) -> FastAPI:
+    settings = house.settings(
+        BankSettings,
+        "bank",
+        login_issuer=house.origin("login") + REALM,
+        client_id="bank",
+        client_key=clients.key(house.premises, "bank"),
+    )
+    return create_bank(settings, db=house.database("bank"), http=house.http, clock=house.clock)
+
+
+ROLES = {
+    "authority": authority,
+    "registry": registry,
+    "core": core,
+    "login": login,
+    "portal": portal,
+    "cards": cards,
+    "bank": bank,
+}
+
+
+def surroundings(house: House, db: Database) -> Surroundings:
+    return Surroundings(
+        db=db,
+        http=house.http,
+        clock=house.clock,
+        authority_origin=house.origin("authority"),
+        registry_origin=house.origin("registry"),
+    )

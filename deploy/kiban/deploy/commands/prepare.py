@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def make_secrets(premises: Premises) -> None:
     """Make every secret that some role will ask for."""
-    for name in ("operator", "enrolment", "postgres"):
+    for name in ("operator", "enrolment", "vault", "card-office", "postgres", "database-vault"):
         premises.secret(name)
     for member in ("core", "login"):
         premises.member_secret(member)
@@ -44,5 +44,6 @@ def make_secrets(premises: Premises) -> None:
         if kind == "gateway":
             premises.member_secret(member)
             premises.secret(f"agency-{member}")
+            premises.secret(f"database-office-{member}")
     for file in premises.secrets.iterdir():
         file.chmod(READABLE)

@@ -13,6 +13,7 @@ from kiban.deploy import house, readiness, topology
 from kiban.deploy.commands import options
 from kiban.deploy.embedded import serving, until_told_to_stop
 from kiban.deploy.house import House, Settled
+from kiban.world.moving_in import settled as settled_in
 
 
 def add(commands: options.Commands) -> None:
@@ -48,7 +49,9 @@ async def running(settled: Settled, *, database: str = "sqlite") -> AsyncIterato
     try:
         roles = [topology.build(furnished, name) for name in settled.roles]
         async with serving(roles):
-            await readiness.check_all_answer(furnished, settled.roles)
+            await readiness.check_all_answer(furnished)
+            for role in roles:
+                await settled_in(role.app)
             yield furnished
     finally:
         await furnished.close()

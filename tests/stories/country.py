@@ -1,0 +1,123 @@
+"""The whole country in this process: every role as topology wires it, without sockets, on a clock that stands."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from sqlalchemy import text
+from starlette.types import Receive, Scope, Send
+
+from kiban.deploy import house as house_
+from kiban.deploy import topology
+from kiban.deploy.house import House, Settled
+from kiban.deploy.premises import file_name
+from kiban.shared.clock import FrozenClock
+from kiban.shared.database import Database
+from kiban.shared.http import HttpxHttp
+from kiban.world.moving_in import settled as settled_in
+
+OPEN_ROWS = text("SELECT count(*) FROM outbox WHERE done_at IS NULL AND dead_at IS NULL")
+
+
+class Address:
+    """A place in the route map, before the role that lives there is built."""
+
+    app: FastAPI
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self.app(scope, receive, send)
+
+
+@dataclass
+class Country:
+    """A running country, and the few things that a test does to it from outside."""
+
+    house: House
+    apps: dict[str, FastAPI]
+    clock: FrozenClock
+
+    @property
+    def http(self) -> Any:
+        return self.house.http
+
+    def origin(self, role: str) -> str:
+        return self.house.origin(role)
+
+    def agency_key(self, member: str) -> str:
+        return self.house.premises.secret(f"agency-{member}").reveal()
+
+    async def settles(self) -> None:
+        """Let everything that is on its way arrive: outboxes, the log, the feeds that are read."""
+        while await self._moves():
+            pass
+
+    async def _moves(self) -> int:
+        moved = 0
+        for outbox in self._outboxes():
+            moved += await outbox.drain()
+        await self.apps["core"].state.core.integrator.integrate()
+        for role, app in self.apps.items():
+            if role.startswith("gateway:"):
+                await app.state.gateway.keep_up()
+        moved += await self.apps["portal"].state.parts.receipts.poll()
+        return moved + await self._under_way()
+
+    async def _under_way(self) -> int:
+        """Count the rows that a courier of the application itself is carrying just now."""
+        found = 0
+        for outbox in self._outboxes():
+            async with outbox._db.read() as connection:
+                found += (await connection.execute(OPEN_ROWS)).scalar_one()
+        if found:
+            await asyncio.sleep(0.005)
+        return found
+
+    def _outboxes(self) -> list[Any]:
+        found = [self.apps["portal"].state.parts.outbox]
+        for role, app in self.apps.items():
+            if role.startswith("gateway:"):
+                found += [app.state.gateway.standing.outbox, app.state.office.outbox]
+        return found
+
+
+@asynccontextmanager
+async def running(settled: Settled, *, clock: FrozenClock | None = None) -> AsyncIterator[Country]:
+    """Run a country in this process; inside, everybody lives there and has their card."""
+    addresses = {settled.premises.origin(role): Address() for role in settled.roles}
+    frozen = clock or FrozenClock()
+    place = settled.premises.place
+    house = House(
+        settled,
+        HttpxHttp(addresses),
+        frozen,
+        lambda role: Database(f"sqlite+aiosqlite:///{place / file_name(role)}.sqlite"),
+    )
+    roles = [topology.build(house, name) for name in settled.roles]
+    async with AsyncExitStack() as stack:
+        stack.push_async_callback(house.close)
+        for role in roles:
+            addresses[role.origin].app = role.app
+            await stack.enter_async_context(role.app.router.lifespan_context(role.app))
+        for role in roles:
+            await settled_in(role.app)
+        country = Country(house, {role.name: role.app for role in roles}, frozen)
+        await country.settles()
+        yield country
+
+
+async def prepared(place: Path, folder: Path) -> Path:
+    """Start a country once, so that others can begin where it has already come to life."""
+    async with running(house_.settle(place, folder)):
+        pass
+    return place
+
+
+def moved_in(template: Path, place: Path, folder: Path) -> Settled:
+    """Move into a copy of a country that has lived already."""
+    shutil.copytree(template, place)
+    return house_.settle(place, folder)
