@@ -19,7 +19,7 @@ from datetime import timedelta
 from typing import Protocol
 
 from kiban.gateway.contract import Acquisition, PersonReply
-from kiban.identity.authority.contract import CardCertificates, HolderUnknown
+from kiban.identity.authority.contract import BearerRefused, CardCertificates, HolderUnknown
 from kiban.mesh.contract import UnknownMember
 from kiban.shared import encoding, mistakes
 from kiban.shared.clock import Clock
@@ -37,7 +37,7 @@ PATIENCE = timedelta(seconds=60)
 AT_ONCE = 4
 """Acquisitions that one office has under way at the same time."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
-_NOT_THERE_YET = (HolderUnknown, NobodyMatches, NotFound, UnknownMember)
+_NOT_THERE_YET = (BearerRefused, HolderUnknown, NobodyMatches, NotFound, UnknownMember)
 """What a neighbour says of somebody whom it has not been told of yet."""
 _SERVER = 500
 _log = logging.getLogger("kiban.population")

@@ -117,6 +117,7 @@ def create_app(settings: CardsSettings, *, db: Database, http: Http, clock: Cloc
         pages=pages,
         operator_key=settings.operator_key.reveal(),
     )
+    app.state.cards = table.cards
     _pages(app, table, pages, settings)
     _reader_routes(app, table.cards, table.taps)
     _counter_routes(app, table.cards, Operator(settings.operator_key.reveal()))
