@@ -10,14 +10,17 @@ import hmac
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.serialization import Encoding
 
+from kiban.gateway import store
 from kiban.gateway.app import create_app as create_gateway
-from kiban.gateway.contract import ConsentRecord, Held
+from kiban.gateway.contract import ConsentRecord, Held, terms_digest
 from kiban.gateway.settings import GatewaySettings
 from kiban.identity.authority.app import create_app as create_authority
-from kiban.identity.authority.client import AuthorityClient
+from kiban.identity.authority.client import AuthorityClient, obtain_identity
 from kiban.identity.authority.contract import (
     AcquisitionRequest,
     Address,
@@ -30,10 +33,12 @@ from kiban.identity.authority.contract import (
 from kiban.identity.authority.settings import Settings as AuthoritySettings
 from kiban.mesh.app import create_app as create_core
 from kiban.mesh.settings import CoreSettings
+from kiban.mesh.store import keyring
 from kiban.shared import encoding
 from kiban.shared.clock import FrozenClock
 from kiban.shared.exchanges import new_id
 from kiban.shared.http import HttpxHttp
+from kiban.shared.keyring import Keyring
 from kiban.shared.members import Identity
 from kiban.shared.membership import SignedHttp
 from kiban.shared.settings import Secret
@@ -43,6 +48,8 @@ ENROLMENT = "enrolment secret of this test"
 OPERATOR = "operator key of this test"
 AGENCIES = ("portal", "resident-network", "tax", "pension", "bank")
 PEOPLE = ("hana", "taro", "mei")
+SCHEMAS = {"authority": "kiban.identity.authority", "core": "kiban.mesh", "login": "kiban.mesh"}
+"""Whose tables each role's database has; a gateway's has the gateway's."""
 CODES = {name: f"{number:011d}" for number, name in enumerate(PEOPLE, start=11_111_111_111)}
 
 COUNTRY = """
@@ -109,10 +116,14 @@ class Counter:
 
 
 class Services:
-    """Everything running; made by `start`."""
+    """
+    Everything running; made by `start`.
 
-    def __init__(self, tmp_path, new_database, mode="blind"):
-        self.folder, self.new_database, self.mode = tmp_path, new_database, mode
+    `database` gives the database of a role; `populated` says that people and pseudonyms are in them already.
+    """
+
+    def __init__(self, folder, database, *, mode="blind", populated=False):
+        self.folder, self.database, self.mode, self.populated = folder, database, mode, populated
         self.clock = FrozenClock(datetime(2026, 4, 1, 3, tzinfo=UTC))
         self.apps, self.databases, self.captured = {}, {}, []
         self.ledger = {name: Ledger() for name in AGENCIES}
@@ -120,10 +131,11 @@ class Services:
         self.cards = {}
 
     async def start(self, stack: AsyncExitStack):
-        country = write_country(self.folder / "country")
+        country = self.folder / "country"
+        if not country.exists():
+            write_country(country)
         routes = {AUTHORITY: None, CORE: None} | {self.origin(one): None for one in AGENCIES}
-        authority = create_authority(self._authority(), db=await self._db("authority"),
-                                     http=HttpxHttp({}), clock=self.clock)  # fmt: skip
+        authority = create_authority(self._authority(), db=await self._db("authority"), clock=self.clock)  # fmt: skip
         routes[AUTHORITY] = self.apps["authority"] = authority
         http = Wires(routes, self.captured)
         settings = CoreSettings(origin=CORE, secret=Secret("core"), operator_key=Secret(OPERATOR),
@@ -139,7 +151,11 @@ class Services:
         for app in self.apps.values():
             await stack.enter_async_context(app.router.lifespan_context(app))
         self.http = http.to()
-        await self._populate()
+        for agency in ("tax", "pension", "bank"):
+            for name in PEOPLE:
+                self.ledger[agency].held[f"{agency}-{name}", "income"] = held(f"{agency} {name}")
+        if not self.populated:
+            await self._populate()
         return self
 
     def origin(self, agency):
@@ -157,7 +173,7 @@ class Services:
                                core_origin=CORE, reads_lines=name == "portal")  # fmt: skip
 
     async def _db(self, name):
-        self.databases[name] = await self.new_database()
+        self.databases[name] = await self.database(name)
         return self.databases[name]
 
     # --- people -------------------------------------------------------------------------------
@@ -170,7 +186,6 @@ class Services:
         for agency in ("tax", "pension", "bank"):
             for name in PEOPLE:
                 await self.takes(agency, name)
-                self.ledger[agency].held[f"{agency}-{name}", "income"] = held(f"{agency} {name}")
         await self.gateway("portal").reader.register()
 
     @property
@@ -211,8 +226,6 @@ class Services:
 
     async def approve(self, person, records, parties=None):
         """The person approves these consents at the card; the tokens, one for each party."""
-        from kiban.gateway.contract import terms_digest  # noqa: PLC0415 -- read with its use
-
         key, certificate = await self.card(person)
         terms, challenge = terms_digest([one.digest for one in records]), new_id() * 2
         message = approval_message(terms, challenge)
@@ -233,11 +246,7 @@ class Services:
 
     async def login(self) -> Identity:
         if not hasattr(self, "_login"):
-            from kiban.identity.authority.client import obtain_identity  # noqa: PLC0415
-            from kiban.mesh.store import keyring  # noqa: PLC0415
-            from kiban.shared.keyring import Keyring  # noqa: PLC0415
-
-            db = await self.new_database("kiban.mesh")
+            db = await self._db("login")
             self._login, _ = await obtain_identity(
                 AuthorityClient(self.http, AUTHORITY), Keyring(keyring, Secret("login")), db,
                 member="login", secret=member_secret("login"), clock=self.clock)  # fmt: skip
@@ -265,8 +274,6 @@ class Services:
         return [one for one in found if one.kind not in {"acquire", "approve"}]
 
     async def findings(self):
-        from kiban.gateway import store  # noqa: PLC0415
-
         await self.settle()
         async with self.databases["portal"].read() as connection:
             return await store.read_findings(connection)
@@ -338,9 +345,6 @@ def consent(services, reader="bank", provider="tax", affair="loan", **differs):
 
 
 def signing_request(key, name):
-    from cryptography import x509  # noqa: PLC0415
-    from cryptography.hazmat.primitives.serialization import Encoding  # noqa: PLC0415
-
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
     builder = x509.CertificateSigningRequestBuilder().subject_name(subject)
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)

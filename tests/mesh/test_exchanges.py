@@ -1,42 +1,30 @@
 """Exchanges over the real services: the right person, a line for the citizen, a record at each end."""
 
 import pytest
+from sqlalchemy import text
 
 from kiban.gateway import store
-from kiban.gateway.contract import (
-    ApprovalUse,
-    ConsentEnd,
-    ConsentEnded,
-    InquiryRequest,
-    NotConsented,
-    PermitRefused,
-)
-from kiban.mesh.contract import DomainExcluded, LogUnavailable, NotPermitted
+from kiban.gateway.contract import ConsentEnd, ConsentEnded, InquiryRequest, NotConsented
+from kiban.mesh.contract import LogUnavailable, NotPermitted
 from kiban.shared.problems import Unavailable
+from tests.mesh_exchanges import ask, asks, consented, permit_of, present
 from tests.mesh_services import consent, held
 
 
-def asks(people=("hana",), inquirer="tax", provider="pension", affair="work", consent=None):
-    return InquiryRequest(
-        provider=provider,
-        affair=affair,
-        item="income",
-        people=[f"{inquirer}-{name}" for name in people],
-        consent=consent,
-    )
+async def test_the_whole_mesh_works_on_each_engine(on_each_engine):
+    services = on_each_engine
+    given = await consented(services, "hana", consent(services))
+    by_consent = {"inquirer": "bank", "provider": "tax", "affair": "loan", "consent": given}
 
+    assert await ask(services) == ["pension hana"]
+    assert await ask(services, people=("taro", "hana")) == ["pension taro", "pension hana"]
+    assert await ask(services, **by_consent) == ["tax hana"]
+    await services.core.begin_epoch("pension")
+    await services.gateway("pension").moving.follow()
+    assert await ask(services) == ["pension hana"]
 
-async def ask(services, *, inquirer="tax", **differs):
-    reply = await services.gateway(inquirer).inquire(asks(inquirer=inquirer, **differs))
-    return [one and one.values["yen"] for one in reply.statements]
-
-
-async def consented(services, person, record):
-    tokens = await services.approve(person, [record])
-    await services.gateway("portal").consenting.deliver(
-        ApprovalUse(records=[record], tokens=tokens)
-    )
-    return record.id
+    assert len(await services.lines("hana")) == 4
+    assert await services.findings() == []
 
 
 async def test_an_inquiry_reaches_the_person_it_is_about(services):
@@ -106,9 +94,7 @@ async def test_withheld_and_not_held_look_alike_to_everybody_outside(services):
     services.ledger["pension"].held.pop(("pension-taro", "income"))
 
     assert await ask(services) == await ask(services, people=("taro",)) == [None]
-    answered = [
-        line.answered for name in ("hana", "taro") for line in await services.lines(name)
-    ]
+    answered = [line.answered for name in ("hana", "taro") for line in await services.lines(name)]
     assert answered == [False, False]
 
 
@@ -199,8 +185,6 @@ async def test_what_no_law_permits_is_not_asked_and_not_logged(services):
 
 
 async def test_without_a_log_there_is_no_permit_and_no_data(services):
-    from sqlalchemy import text  # noqa: PLC0415
-
     async with services.databases["core"].begin() as connection:
         await connection.execute(text("ALTER TABLE log_entries RENAME TO log_entries_away"))
 
@@ -215,35 +199,15 @@ async def test_when_the_core_is_away_a_permit_that_was_given_still_works(service
     """DESIGN 5.8: the directory is cached; what is already permitted still works."""
     tax, pension = services.gateway("tax"), services.gateway("pension")
     await ask(services)
-    token, permit = await _permit(tax)
+    token, _ = await permit_of(tax)
     app = services.apps["core"]
     services.http.wires.routes.pop("http://127.0.0.1:7002")
     for gateway in (tax, pension):
         gateway.standing.http._http = None
 
-    reply = await _present(tax, pension, token)
+    reply = await present(tax, pension, token)
 
     assert reply.sealed
     with pytest.raises(Unavailable):
         await ask(services)
     services.http.wires.routes["http://127.0.0.1:7002"] = app
-
-
-async def _permit(gateway, people=("hana",)):
-    from kiban.gateway import blinding  # noqa: PLC0415
-    from kiban.gateway.asking import Wish  # noqa: PLC0415
-
-    codes = await gateway.asking._codes([f"{gateway.standing.id}-{name}" for name in people])
-    wish = Wish("inquiry", "pension", "work", "income")
-    return await gateway.asking._permitted(wish, codes, blinding.NO_NOTE)
-
-
-async def _present(inquirer, provider, token, **differs):
-    from kiban.gateway.client import GatewayClient  # noqa: PLC0415
-    from kiban.gateway.contract import Presentation  # noqa: PLC0415
-
-    client = GatewayClient(inquirer.standing.signed, provider.settings.origin)
-    return await client.answer(Presentation(permit=token, **differs))
-
-
-__all__ = ["DomainExcluded", "PermitRefused"]
