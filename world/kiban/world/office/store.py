@@ -31,7 +31,7 @@ from kiban.shared.database import Instant, JSONDocument, insert_new
 from kiban.shared.outbox import outbox_table
 
 metadata = MetaData()
-outbox = outbox_table(metadata, "office_outbox")
+outbox = outbox_table(metadata)
 _NUMBER = BigInteger().with_variant(Integer, "sqlite")
 
 people = Table(

@@ -11,7 +11,7 @@ _NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
-    outbox_table(sa.MetaData(), "office_outbox").create(op.get_bind())
+    outbox_table(sa.MetaData()).create(op.get_bind())
     op.create_table(
         "office_people",
         sa.Column("person", sa.String(64), primary_key=True),
