@@ -32,7 +32,7 @@ from kiban.mesh.contract import (
     Record,
 )
 from kiban.mesh.law import Case, LegalTable
-from kiban.shared import tokens
+from kiban.shared import tokens, trace
 from kiban.shared.exchanges import (
     CONVERSION,
     LINE,
@@ -174,6 +174,11 @@ class Permits:
             ),
             request=request,
             at=int(at.timestamp()),
+        )
+        trace.saw(
+            exchange=f"{claims.kind}: {caller.id} asks {provider.id}",
+            item=claims.item or "-",
+            about="a point that it cannot read",
         )
         if not await self.append(record):
             raise ExchangeKnown("this exchange was permitted before", sent=claims.id)
