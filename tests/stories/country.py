@@ -1,6 +1,7 @@
 """The whole country in this process: every role as topology wires it, without sockets, on a clock that stands."""
 
 import asyncio
+import json
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,10 +17,14 @@ from kiban.deploy import house as house_
 from kiban.deploy import topology
 from kiban.deploy.house import House, Settled
 from kiban.deploy.premises import file_name
+from kiban.gateway.client import InnerClient
 from kiban.shared.clock import FrozenClock
 from kiban.shared.database import Database
 from kiban.shared.http import HttpxHttp
+from kiban.world import cast
+from kiban.world.citizen import Citizen
 from kiban.world.moving_in import settled as settled_in
+from kiban.world.people import People
 
 OPEN_ROWS = text("SELECT count(*) FROM outbox WHERE done_at IS NULL AND dead_at IS NULL")
 
@@ -48,8 +53,30 @@ class Country:
     def origin(self, role: str) -> str:
         return self.house.origin(role)
 
-    def agency_key(self, member: str) -> str:
-        return self.house.premises.secret(f"agency-{member}").reveal()
+    def citizen(self, name: str) -> Citizen:
+        """Somebody of the country, at a browser of their own."""
+        return Citizen(self.people[name], self.http, self.origin("portal"), self.clock)
+
+    @property
+    def people(self) -> People:
+        return cast.load_checked(self.house.settled.folder).people
+
+    def gateway(self, member: str) -> InnerClient:
+        """An agency's gateway, from inside."""
+        key = self.house.premises.secret(f"agency-{member}")
+        return InnerClient(self.http, self.origin(f"gateway:{member}"), key)
+
+    async def operate(self, method: str, role: str, path: str, body: object = None) -> Any:
+        """Do what only the operator may."""
+        key = self.house.premises.secret("operator").reveal()
+        headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+        content = b"" if body is None else json.dumps(body).encode()
+        url = self.origin(role) + path
+        return (
+            (await self.http.send(method, url, content=content, headers=headers))
+            .raise_problem()
+            .json()
+        )
 
     async def settles(self) -> None:
         """Let everything that is on its way arrive: outboxes, the log, the feeds that are read."""
