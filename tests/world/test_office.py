@@ -1,0 +1,410 @@
+"""An office takes applications in once and decides each once, whatever happens in between."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from kiban.gateway.contract import Held, NotAccepted, NotConsented
+from kiban.identity.authority.contract import (
+    CertificateExpired,
+    CertificateRefused,
+    CertificateRevoked,
+    ProofRefused,
+)
+from kiban.mesh.contract import NotPermitted
+from kiban.shared.problems import NotFound, Unavailable
+from kiban.world.office import decisions
+from kiban.world.office.agencies import Holding
+from kiban.world.office.decisions import Decision
+from kiban.world.office.effects import Assignment, Effect
+from kiban.world.office.records import NothingToDecide
+from tests.world.office_table import CONSENT, HANAKO, application, set_table, with_acceptance
+
+
+@pytest.fixture
+async def table(db, clock):
+    return await set_table(db, clock)
+
+
+async def decided(table, accepted):
+    """Take in and examine; the one receipt that came of it."""
+    await table.office.desk.accept(accepted)
+    await table.examine()
+    (receipt,) = table.mesh.told
+    return receipt
+
+
+# --- the desk -------------------------------------------------------------------------------------
+
+
+async def test_the_same_application_again_is_the_same_application(table):
+    await table.office.desk.accept(application(table))
+    await table.office.desk.accept(application(table))
+
+    await table.examine()
+
+    assert table.events == ["granted"]
+
+
+async def test_another_application_under_the_same_id_is_not_taken(table):
+    await table.office.desk.accept(application(table))
+
+    with pytest.raises(NotAccepted):
+        await table.office.desk.accept(application(table, made_at=1))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"procedure": "moving"},
+        {"person": "K0000000000"},
+        {"signed": {"application": "{}"}},
+    ],
+)
+async def test_what_is_not_for_this_desk_is_not_taken_in(table, change):
+    accepted = application(table)
+    if "signed" in change:
+        change = {"signed": accepted.signed.model_copy(update=change["signed"])}
+
+    with pytest.raises(NotAccepted):
+        await table.office.desk.accept(accepted.model_copy(update=change))
+
+    assert await table.state() == "none"
+
+
+# --- the decision ---------------------------------------------------------------------------------
+
+
+async def test_the_office_reads_for_itself_under_law_and_by_consent(table):
+    receipt = await decided(table, application(table))
+
+    assert receipt.event == "granted"
+    assert receipt.application == f"{1:032x}"
+    income, account = table.mesh.asked
+    assert (income.provider, income.item, income.affair, income.consent) == (
+        "tax",
+        "income",
+        "child-allowance",
+        None,
+    )
+    assert (account.provider, account.item, account.consent) == (
+        "accounts",
+        "bank-account",
+        CONSENT,
+    )
+    assert income.people == account.people == [HANAKO]
+
+
+async def test_what_the_citizen_signed_is_never_taken_for_what_is_held(table):
+    seen = application(table)
+    table.mesh.held["income"] = Held(
+        values={"year": 2025, "total_income_yen": 9_700_000, "dependants": 0},
+        as_of="2026-06-10",
+        version="2",
+    )
+
+    receipt = await decided(table, seen)
+
+    assert receipt.event == "refused"
+    assert "Changed since you saw it: Income" in receipt.message["en"]
+
+
+@pytest.mark.parametrize(
+    "problem", [CertificateRevoked, CertificateExpired, CertificateRefused, ProofRefused]
+)
+async def test_a_signature_that_does_not_hold_sends_the_application_back(table, problem):
+    table.authority.problem = problem()
+
+    receipt = await decided(table, application(table))
+
+    assert (receipt.event, receipt.message) == ("returned", decisions.NOT_SIGNED)
+    assert table.mesh.asked == []
+
+
+@pytest.mark.parametrize("other", [{"name": "見本　太郎"}, {"birth_date": "1990-05-13"}])
+async def test_a_signature_of_somebody_else_sends_the_application_back(table, other):
+    table.authority.certified = table.authority.certified.model_copy(update=other)
+
+    receipt = await decided(table, application(table))
+
+    assert (receipt.event, receipt.message) == ("returned", decisions.NOT_THE_APPLICANT)
+    assert table.mesh.asked == []
+
+
+async def test_the_width_of_a_name_makes_no_other_person(table):
+    table.authority.certified = table.authority.certified.model_copy(update={"name": "見本 花子"})
+
+    assert (await decided(table, application(table))).event == "granted"
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"office": "tax"}, "not meant for this office"),
+        ({"procedure": "moving"}, "not meant for this office"),
+        ({"answers": {"from_month": "2026-05"}}, "(confirm)"),
+        ({"answers": {"from_month": "5", "confirm": True}}, "(from_month)"),
+        ({"answers": {"from_month": "2026-05", "confirm": True, "income": 0}}, "(income)"),
+        ({"consents": []}, "(Account for public money)"),
+        ({"consents": [CONSENT, CONSENT]}, "(Account for public money)"),
+    ],
+)
+async def test_an_application_that_cannot_be_decided_goes_back_with_the_reason(
+    table, changed, said
+):
+    receipt = await decided(table, application(table, **changed))
+
+    assert receipt.event == "returned"
+    assert said in receipt.message["en"]
+    assert receipt.message["ja"]
+
+
+async def test_what_nobody_holds_is_named(table):
+    seen = application(table)
+    table.mesh.held["bank-account"] = None
+
+    receipt = await decided(table, seen)
+
+    assert receipt.event == "returned"
+    assert "(Account for public money)" in receipt.message["en"]
+
+
+async def test_a_consent_that_ended_sends_the_application_back(table):
+    table.mesh.held["income"] = Held(values={}, as_of="2026-01-01", version="1")
+    table.mesh.problem = NotConsented()
+
+    receipt = await decided(table, application(table))
+
+    assert receipt.event == "returned"
+
+
+# --- waiting --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("problem", [Unavailable, NotPermitted, NotFound])
+async def test_a_neighbour_that_cannot_answer_makes_the_application_wait(table, clock, problem):
+    table.mesh.problem = problem()
+    await table.office.desk.accept(application(table))
+    await table.examine()
+    assert (await table.state(), table.events) == ("received", [])
+
+    table.mesh.problem = None
+    clock.advance(timedelta(minutes=1))
+    await table.examine()
+
+    assert table.events == ["granted"]
+
+
+async def test_an_authority_that_is_away_refuses_nobody(table, clock):
+    table.authority.problem = Unavailable()
+    await table.office.desk.accept(application(table))
+    for _ in range(30):
+        await table.examine()
+        clock.advance(timedelta(minutes=10))
+    assert table.events == []
+
+    table.authority.problem = None
+    await table.examine()
+
+    assert table.events == ["granted"]
+    assert await table.office.laid_aside() == []
+
+
+async def test_a_clerk_elsewhere_makes_the_citizen_wait_and_hear_of_it_once(table, clock):
+    table.mesh.waits.add("income")
+    await table.office.desk.accept(application(table))
+    for _ in range(3):
+        await table.examine()
+        clock.advance(timedelta(minutes=10))
+    assert (await table.state(), table.events) == ("waiting", ["waiting"])
+
+    table.mesh.waits.clear()
+    await table.examine()
+
+    assert table.events == ["waiting", "granted"]
+
+
+async def test_what_was_read_is_not_read_again_after_waiting(table, clock):
+    table.mesh.waits.add("bank-account")
+    await table.office.desk.accept(application(table))
+    await table.examine()
+    table.mesh.waits.clear()
+    clock.advance(timedelta(minutes=1))
+
+    await table.examine()
+
+    assert [asked.item for asked in table.mesh.asked] == ["income", "bank-account", "bank-account"]
+
+
+# --- a clerk here ---------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def with_a_clerk(db, clock):
+    played = with_acceptance(acceptance={"waits_for_clerk": True, "grants_when": ()})
+    table = await set_table(db, clock, played=played)
+    await table.office.desk.accept(application(table))
+    await table.examine()
+    return table
+
+
+async def test_a_clerk_decides_where_no_rule_does(with_a_clerk):
+    assert with_a_clerk.events == ["waiting"]
+
+    granted = Decision("granted", {"ja": "支給します。", "en": "Granted by a clerk."})
+    await with_a_clerk.office.decide(f"{1:032x}", granted)
+    await with_a_clerk.examine()
+
+    assert with_a_clerk.events == ["waiting", "granted"]
+    assert with_a_clerk.mesh.told[-1].message["en"] == "Granted by a clerk."
+
+
+async def test_a_clerk_decides_once_and_only_what_waits(with_a_clerk):
+    refused = Decision("refused", {"ja": "不可", "en": "no"})
+    await with_a_clerk.office.decide(f"{1:032x}", refused)
+
+    with pytest.raises(NothingToDecide):
+        await with_a_clerk.office.decide(f"{1:032x}", refused)
+    with pytest.raises(NotFound):
+        await with_a_clerk.office.decide(f"{2:032x}", refused)
+
+
+# --- what a grant does ----------------------------------------------------------------------------
+
+ALLOWANCE = Effect(
+    "allowance",
+    (
+        Assignment("from_month", "answer", name="from_month"),
+        Assignment("account", "read", item="bank-account", name="number"),
+        Assignment("decided", "day"),
+    ),
+)
+
+
+@pytest.fixture
+async def with_effects(db, clock):
+    played = with_acceptance(
+        holds=(Holding("household"), Holding("allowance", announces=True)),
+        acceptance={"applies": (ALLOWANCE,)},
+    )
+    return await set_table(db, clock, played=played)
+
+
+async def test_a_grant_writes_the_offices_own_record_and_announces_it(with_effects, clock):
+    await decided(with_effects, application(with_effects))
+
+    records = with_effects.office.records
+    held = await records.read(HANAKO, "allowance", inquirer="tax", at=clock())
+    assert held.values == {
+        "from_month": "2026-05",
+        "account": "9990512",
+        "decided": "2026-04-01",
+    }
+    assert [change.item for change in await records.changes()] == ["allowance"]
+
+
+async def test_a_refusal_writes_nothing(with_effects, clock):
+    seen = application(with_effects)
+    with_effects.mesh.held["income"] = Held(
+        values={"total_income_yen": 10**8}, as_of="2026-01-01", version="2"
+    )
+
+    assert (await decided(with_effects, seen)).event == "refused"
+
+    records = with_effects.office.records
+    assert await records.read(HANAKO, "allowance", inquirer="tax", at=clock()) == "not-held"
+
+
+# --- power cuts -----------------------------------------------------------------------------------
+
+
+class PowerCut(BaseException):
+    """The process is gone: nothing of ours catches it."""
+
+
+class Dying:
+    """The office's database in a process that dies before, or after, its next-but-`left` commit."""
+
+    def __init__(self, db, *, committed: bool):
+        self._db, self.left, self.committed = db, -1, committed
+
+    def __getattr__(self, name):
+        return getattr(self._db, name)
+
+    def begin(self):
+        return _Transaction(self, self._db.begin())
+
+
+class _Transaction:
+    def __init__(self, dying, transaction):
+        self.dying, self.transaction = dying, transaction
+
+    async def __aenter__(self):
+        self.dying.left -= 1
+        return await self.transaction.__aenter__()
+
+    async def __aexit__(self, *error):
+        dies = self.dying.left == 0 and error[0] is None
+        if dies and not self.dying.committed:
+            await self.transaction.__aexit__(PowerCut, PowerCut(), None)
+            raise PowerCut
+        result = await self.transaction.__aexit__(*error)
+        if dies:
+            raise PowerCut
+        return result
+
+
+async def until_it_dies(table, accepted):
+    """Do the work of one process; whether it came to the end."""
+    try:
+        await table.office.desk.accept(accepted)
+        await table.examine()
+    except PowerCut:
+        return False
+    except BaseExceptionGroup:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("committed", [False, True])
+async def test_a_power_cut_at_any_moment_loses_nothing_and_does_nothing_twice(db, clock, committed):
+    played = with_acceptance(
+        holds=(Holding("household"), Holding("allowance", announces=True)),
+        acceptance={"applies": (ALLOWANCE,)},
+    )
+    table = await set_table(db, clock, played=played)
+    told = []
+    for step in range(1, 60):
+        accepted = application(table, number=step)
+        mortal = Dying(db, committed=committed)
+        dying = await set_table(mortal, clock, played=played)
+        dying.mesh.told, mortal.left = told, step
+        ended = await until_it_dies(dying, accepted)
+
+        # The portal was not told that it arrived, so it sends it again; the claim runs out.
+        table = await set_table(db, clock, played=played)
+        table.mesh.told = told
+        await table.office.desk.accept(accepted)
+        clock.advance(timedelta(minutes=2))
+        await table.examine()
+
+        of_this = [receipt for receipt in told if receipt.application == f"{step:032x}"]
+        assert of_this, f"lost when it died at its transaction {step}"
+        assert all(receipt == of_this[0] for receipt in of_this), f"decided anew after {step}"
+        if ended:
+            break
+    else:
+        pytest.fail("the work never came to an end")
+    granted = await table.office.applications("granted")
+    assert len(granted) == step
+    assert len(await table.office.records.changes()) == step
+
+
+async def test_two_copies_of_an_office_decide_once(db, clock):
+    one, other = await set_table(db, clock), await set_table(db, clock)
+    await one.office.desk.accept(application(one))
+
+    await asyncio.gather(one.examine(), other.examine())
+
+    assert one.events + other.events == ["granted"]
