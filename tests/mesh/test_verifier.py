@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiban.mesh import merkle, tiles, verifier
+from kiban.mesh.contract import ConsistencyProof, InclusionProof
 from kiban.mesh.log_store import leaf_of
 from kiban.mesh.merkle import Node
 from kiban.mesh.notes import COSIGNATURE, Checkpoint, Note, VerifierKey
@@ -194,6 +195,11 @@ def test_a_public_log_s_checkpoint_and_its_witnesses_are_read(capsys):
 
     assert head.size == 1_432_088_532
     assert capsys.readouterr().out.count("2026-05-23 21:50 UTC") == 4
+
+
+def test_the_proofs_tried_here_are_those_of_the_contract():
+    InclusionProof.model_validate(HONEST.inclusion(4, 200))
+    ConsistencyProof.model_validate(HONEST.consistency(100, 300))
 
 
 def test_a_citizen_s_entry_is_in_the_log(citizen):
