@@ -65,6 +65,7 @@ LAW = [
     ("inquiry", "bank", "loan", "tax", "income", "consent"),
     ("inquiry", "portal", "self-information", "tax", "income", "consent"),
     ("submission", "portal", "work", "tax", "form", "person"),
+    ("inquiry", "portal", "self-information", "pension", "exchange-records", "consent"),
 ]
 
 
@@ -87,10 +88,12 @@ def write_country(folder):
         for number, (kind, inquirer, affair, provider, item, basis) in enumerate(LAW)
     )
     (folder / "law" / "work.toml").write_text(affairs + rows)
-    (folder / "layouts" / "income.toml").write_text(
-        'item = "income"\nedition = 1\nname = { ja = "所得", en = "Income" }\nfrom = 2020-04-01\n'
-        '[[field]]\nname = "yen"\ntype = "integer"\nlabel = { ja = "円", en = "Yen" }\n'
-    )
+    for item in ("income", "exchange-records"):
+        (folder / "layouts" / f"{item}.toml").write_text(
+            f'item = "{item}"\nedition = 1\nname = {{ ja = "{item}", en = "{item}" }}\n'
+            "from = 2020-04-01\n"
+            '[[field]]\nname = "yen"\ntype = "integer"\nlabel = { ja = "円", en = "Yen" }\n'
+        )
     return folder
 
 

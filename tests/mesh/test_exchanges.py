@@ -211,3 +211,25 @@ async def test_when_the_core_is_away_a_permit_that_was_given_still_works(service
     with pytest.raises(Unavailable):
         await ask(services)
     services.http.wires.routes["http://127.0.0.1:7002"] = app
+
+
+async def test_a_person_reads_an_agencys_own_record_of_the_exchanges_about_them(services):
+    await ask(services)
+    record = consent(
+        services, kind="self", reader="portal", provider="pension", affair="self-information",
+        item="exchange-records",
+    )  # fmt: skip
+    await consented(services, "hana", record)
+    request = InquiryRequest(
+        provider="pension",
+        affair="self-information",
+        item="exchange-records",
+        people=[await services.portal_number("hana")],
+        consent=record.id,
+    )
+
+    reply = await services.gateway("portal").inquire(request)
+
+    [line] = [one for one in await services.lines("hana") if one.inquirer == "tax"]
+    notes = reply.statements[0].values["exchanges"]
+    assert [one["exchange"] for one in notes if one["kind"] == "inquiry"] == [line.exchange]

@@ -17,7 +17,7 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kiban.gateway import asking, blinding, consents, store
+from kiban.gateway import asking, blinding, consents, own_record, store
 from kiban.gateway.blinding import Opened
 from kiban.gateway.contract import (
     ANSWER,
@@ -168,13 +168,21 @@ class Provision:
             persons = await me.people.persons(connection, codes)
         at, item = me.clock(), str(claims.item)
         found: dict[str, Reading] = {
-            person: await self.records.read(person, item, inquirer=claims.inquirer, at=at)
-            for person in persons.values()
+            person: await self._own_record(code)
+            if item == own_record.ITEM
+            else await self.records.read(person, item, inquirer=claims.inquirer, at=at)
+            for code, person in persons.items()
         }
         return [
             (persons[code], found[persons[code]]) if code in persons else ("", "not-held")
             for code in codes
         ]
+
+    async def _own_record(self, code: Pseudonym) -> Held:
+        me = self.standing
+        async with me.db.read() as connection:
+            notes = await store.exchanges_about(connection, me.people.wrap(code))
+        return own_record.held(notes, at=me.clock())
 
     def _reply(self, presenter: Member, permit: Permit, statements: list[Statement | None]) -> str:
         me, claims = self.standing, permit.record.claims

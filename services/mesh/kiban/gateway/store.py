@@ -232,20 +232,28 @@ async def read_exchanges(
     c = exchanges.c
     query = select(exchanges).where(c.number > after).order_by(c.number).limit(limit)
     rows = (await connection.execute(query)).all()
-    notes = [
-        ExchangeNote(
-            exchange=row.exchange,
-            side=row.side,
-            counterpart=row.counterpart,
-            kind=row.kind,
-            affair=row.affair,
-            item=row.item,
-            at=int(row.at.timestamp()),
-            result=row.result,
-        )
-        for row in rows
-    ]
-    return notes, rows[-1].number if rows else after
+    return [_noted(row) for row in rows], rows[-1].number if rows else after
+
+
+async def exchanges_about(connection: AsyncConnection, code: bytes) -> list[ExchangeNote]:
+    """The own record of the exchanges about one person, newest first."""
+    about = select(exchange_people.c.exchange).where(exchange_people.c.code == code)
+    c = exchanges.c
+    query = select(exchanges).where(c.number.in_(about)).order_by(c.number.desc()).limit(1000)
+    return [_noted(row) for row in await connection.execute(query)]
+
+
+def _noted(row: Row[Any]) -> ExchangeNote:
+    return ExchangeNote(
+        exchange=row.exchange,
+        side=row.side,
+        counterpart=row.counterpart,
+        kind=row.kind,
+        affair=row.affair,
+        item=row.item,
+        at=int(row.at.timestamp()),
+        result=row.result,
+    )
 
 
 async def unproven(connection: AsyncConnection, limit: int) -> list[tuple[str, str]]:
