@@ -6,19 +6,32 @@ from pathlib import Path
 
 import pytest
 
+from kiban.deploy import house
 from kiban.world.cast import shipped_country
-from tests.stories.country import Country, moved_in, prepared, running
+from tests.stories.country import Country, moved_in, postal_data_of, running
 
 
 @pytest.fixture(scope="session")
-def lived_in(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def postal_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return postal_data_of(shipped_country(), tmp_path_factory.mktemp("postal"))
+
+
+@pytest.fixture(scope="session")
+def lived_in(tmp_path_factory: pytest.TempPathFactory, postal_data: Path) -> Path:
     """The data of a country in which everybody has moved in."""
     place = tmp_path_factory.mktemp("country") / "data"
-    return asyncio.run(prepared(place, shipped_country()))
+
+    async def live() -> None:
+        async with running(house.settle(place, shipped_country()), postal_data):
+            """Everybody has moved in."""
+
+    asyncio.run(live())
+    return place
 
 
 @pytest.fixture
-async def country(lived_in: Path, tmp_path: Path) -> AsyncIterator[Country]:
+async def country(lived_in: Path, tmp_path: Path, postal_data: Path) -> AsyncIterator[Country]:
     """A whole country of one's own."""
-    async with running(moved_in(lived_in, tmp_path / "data", shipped_country())) as here:
+    settled = moved_in(lived_in, tmp_path / "data", shipped_country())
+    async with running(settled, postal_data) as here:
         yield here

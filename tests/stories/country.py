@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,6 +19,7 @@ from kiban.deploy import topology
 from kiban.deploy.house import House, Settled
 from kiban.deploy.premises import file_name
 from kiban.gateway.client import InnerClient
+from kiban.registry import source
 from kiban.shared.clock import FrozenClock
 from kiban.shared.database import Database
 from kiban.shared.http import HttpxHttp
@@ -25,6 +27,7 @@ from kiban.world import cast
 from kiban.world.citizen import Citizen
 from kiban.world.moving_in import settled as settled_in
 from kiban.world.people import People
+from tests.registry.places import postal_file
 
 OPEN_ROWS = text("SELECT count(*) FROM outbox WHERE done_at IS NULL AND dead_at IS NULL")
 
@@ -113,16 +116,17 @@ class Country:
 
 
 @asynccontextmanager
-async def running(settled: Settled, *, clock: FrozenClock | None = None) -> AsyncIterator[Country]:
+async def running(settled: Settled, postal_data: Path) -> AsyncIterator[Country]:
     """Run a country in this process; inside, everybody lives there and has their card."""
     addresses = {settled.premises.origin(role): Address() for role in settled.roles}
-    frozen = clock or FrozenClock()
+    clock = FrozenClock()
     place = settled.premises.place
     house = House(
         settled,
         HttpxHttp(addresses),
-        frozen,
+        clock,
         lambda role: Database(f"sqlite+aiosqlite:///{place / file_name(role)}.sqlite"),
+        {"KIBAN_REGISTRY_POSTAL_DATA": str(postal_data)},
     )
     roles = [topology.build(house, name) for name in settled.roles]
     async with AsyncExitStack() as stack:
@@ -132,19 +136,23 @@ async def running(settled: Settled, *, clock: FrozenClock | None = None) -> Asyn
             await stack.enter_async_context(role.app.router.lifespan_context(role.app))
         for role in roles:
             await settled_in(role.app)
-        country = Country(house, {role.name: role.app for role in roles}, frozen)
+        country = Country(house, {role.name: role.app for role in roles}, clock)
         await country.settles()
         yield country
-
-
-async def prepared(place: Path, folder: Path) -> Path:
-    """Start a country once, so that others can begin where it has already come to life."""
-    async with running(house_.settle(place, folder)):
-        pass
-    return place
 
 
 def moved_in(template: Path, place: Path, folder: Path) -> Settled:
     """Move into a copy of a country that has lived already."""
     shutil.copytree(template, place)
     return house_.settle(place, folder)
+
+
+def postal_data_of(folder: Path, place: Path) -> Path:
+    """The real postal data of those municipalities that a country's files name: a whole registry, only shorter."""
+    named = re.compile(r'^municipality = "(\d{5})\d"', re.MULTILINE)
+    codes = {
+        code
+        for file in folder.rglob("*.toml")
+        for code in named.findall(file.read_text(encoding="utf-8"))
+    }
+    return postal_file(place, source.rows(source.packaged(), only=codes))
