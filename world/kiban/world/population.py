@@ -36,7 +36,7 @@ PATIENCE = timedelta(seconds=60)
 """How long a part of the population waits for its neighbours."""
 AT_ONCE = 4
 """Acquisitions that one office has under way at the same time."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 2.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 0.8
 _NOT_THERE_YET = (BearerRefused, HolderUnknown, NobodyMatches, NotFound, UnknownMember)
 """What a neighbour says of somebody whom it has not been told of yet."""
 _SERVER = 500

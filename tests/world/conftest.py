@@ -1,0 +1,23 @@
+"""The world's tests play in the stories' country: every role as topology wires it, in this process."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+
+from kiban.world.cast import shipped_country
+from tests.stories.conftest import country, lived_in, postal_data
+from tests.stories.country import Country, moved_in, running
+
+__all__ = ["country", "lived_in", "postal_data"]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def same_country(
+    lived_in: Path, postal_data: Path, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Country]:
+    """One country for all tests of a module, which change nothing that another of them looks at."""
+    place = tmp_path_factory.mktemp("same") / "data"
+    async with running(moved_in(lived_in, place, shipped_country()), postal_data) as here:
+        yield here
