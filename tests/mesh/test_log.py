@@ -391,6 +391,39 @@ async def test_many_cores_lose_and_double_nothing(core, clock):
         await check_growth(core, head, last)
 
 
+@pytest.mark.parametrize("engine", ["sqlite"], indirect=True)
+async def test_nothing_walks_a_whole_table(core):
+    """So that a proof costs as much in a log of a million; SQLite tells how it would go about it."""
+    said: list[tuple[str, tuple[object, ...]]] = []
+
+    def listen(*event: object) -> None:
+        said.append((event[2], event[3]))
+
+    await core.append(*map(entry, range(300)))
+    await core.integrator.integrate()
+    sa.event.listen(core.db._engine.sync_engine, "before_cursor_execute", listen)
+    await core.append(entry(300))
+    await core.integrator.integrate()
+    await core.log.inclusion(leaf_of(entry(7).body))
+    await core.log.consistency(7, 300)
+    await core.log.read_entries(7, 5)
+    await core.log.find(entry(7).exchange)
+    await core.log.published("entries/000.p/7")
+    await core.log.published("0/000.p/7")
+    sa.event.remove(core.db._engine.sync_engine, "before_cursor_execute", listen)
+
+    steps = set()
+    async with core.db.read() as connection:
+        for statement, parameters in said:
+            if not isinstance(parameters, list):
+                plan = await connection.exec_driver_sql(
+                    f"EXPLAIN QUERY PLAN {statement}", parameters
+                )
+                steps |= {row[3] for row in plan}
+    assert len(steps) > 5
+    assert {step for step in steps if step.startswith("SCAN") and "INDEX" not in step} == set()
+
+
 # SQLite has one writer at a time: these cannot happen there.
 only_postgres = pytest.mark.parametrize(
     "engine", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True

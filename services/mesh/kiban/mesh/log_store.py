@@ -23,9 +23,10 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    and_,
     delete,
+    or_,
     select,
-    tuple_,
     update,
 )
 from sqlalchemy import Connection as SyncConnection
@@ -163,31 +164,30 @@ async def append(
 async def place(connection: Connection, tables: LogTables, *, first: int, most: int) -> list[bytes]:
     """Give waiting entries their places in the tree, the longest waiting first; give their leaves."""
     c = tables.waiting.c
-    longest = select(c.append_id).order_by(c.append_id).limit(most)
-    statement = (
-        delete(tables.waiting)
-        .where(c.append_id.in_(longest.scalar_subquery()))
-        .returning(c.append_id, c.data)
-    )
-    taken = sorted((row.append_id, row.data) for row in await connection.execute(statement))
+    longest = select(c.append_id, c.data).order_by(c.append_id).limit(most)
+    taken = (await connection.execute(longest)).all()
     if not taken:
         return []
+    hashes = [leaf_hash(row.data) for row in taken]
     leaves = [
-        {"tree_index": index, "append_id": append_id, "data": data, "leaf": leaf_hash(data)}
-        for index, (append_id, data) in enumerate(taken, first)
+        {"tree_index": index, "append_id": row.append_id, "data": row.data, "leaf": leaf}
+        for index, (row, leaf) in enumerate(zip(taken, hashes, strict=True), first)
     ]
     await connection.execute(tables.leaves.insert(), leaves)
-    return [leaf_hash(data) for _, data in taken]
+    # By name and not by range: one between these may become visible just now.
+    done = delete(tables.waiting).where(c.append_id.in_([row.append_id for row in taken]))
+    await connection.execute(done)
+    return hashes
 
 
 async def read_tiles(connection: Connection, tables: LogTables, ids: Iterable[TileId]) -> Tiles:
     """Those of the tiles that there are."""
     c = tables.tiles.c
-    wanted = [(tile.level, tile.index) for tile in ids]
+    # Not as pairs in a list: SQLite would walk the whole table.
+    wanted = [and_(c.level == tile.level, c.number == tile.index) for tile in ids]
     if not wanted:
         return {}
-    query = select(c.level, c.number, c.hashes).where(tuple_(c.level, c.number).in_(wanted))
-    rows = await connection.execute(query)
+    rows = await connection.execute(select(c.level, c.number, c.hashes).where(or_(*wanted)))
     return {TileId(level, number): hashes for level, number, hashes in rows}
 
 
@@ -264,15 +264,25 @@ async def read_entries(
 ) -> list[LogEntry]:
     """What is in the tree from an index on, with the bodies."""
     leaves, entries = tables.leaves.c, tables.entries.c
-    query = (
-        select(leaves.tree_index, leaves.leaf, entries.kind, entries.body)
-        .join_from(tables.leaves, tables.entries, leaves.append_id == entries.append_id)
+    order = (
+        select(leaves.tree_index, leaves.leaf, leaves.append_id)
         .where(leaves.tree_index.between(start, start + most - 1))
         .order_by(leaves.tree_index)
     )
+    placed = (await connection.execute(order)).all()
+    # Not as a join: a database that has not counted its rows yet would walk all entries.
+    named = select(entries.append_id, entries.kind, entries.body).where(
+        entries.append_id.in_([row.append_id for row in placed])
+    )
+    found = {row.append_id: row for row in await connection.execute(named)}
     return [
-        LogEntry(index=index, leaf=leaf.hex(), kind=kind, body=body)
-        for index, leaf, kind, body in await connection.execute(query)
+        LogEntry(
+            index=row.tree_index,
+            leaf=row.leaf.hex(),
+            kind=found[row.append_id].kind,
+            body=found[row.append_id].body,
+        )
+        for row in placed
     ]
 
 
