@@ -11,6 +11,7 @@ from tests.architecture.floors import (
     DOORS,
     EDGES,
     FLOORS,
+    HANDED_THROUGH,
     MODULES,
     OFFICES,
     ROOT,
@@ -43,7 +44,7 @@ def test_imports_stay_on_the_floor_plan(module: str) -> None:
 def test_rules_know_no_web_no_sql_and_no_environment(module: str) -> None:
     worldly = {name for name in imported(MODULES[module]) if name.partition(".")[0] in WORLDLY}
 
-    assert not worldly
+    assert not worldly - HANDED_THROUGH
 
 
 @pytest.mark.parametrize("module", sorted(MODULES))

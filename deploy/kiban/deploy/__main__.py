@@ -1,7 +1,7 @@
 """
 The command line: `kiban COMMAND`.
 
-A problem is told in three lines, what it is, the fact, and its type, and ends with status 1.
+A problem is told in a few lines, what it is, the fact, what was sent and expected, its type; and ends with status 1.
 """
 
 import argparse
@@ -13,6 +13,7 @@ from kiban.deploy.commands import (
     check,
     contracts,
     demo,
+    login,
     prepare,
     problems,
     reset,
@@ -21,7 +22,7 @@ from kiban.deploy.commands import (
 )
 from kiban.shared.problems import Problem
 
-COMMANDS = (up, demo, serve, check, reset, prepare, contracts, problems)
+COMMANDS = (up, demo, serve, check, login, reset, prepare, contracts, problems)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -44,6 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Problem as problem:
         print(f"kiban: {problem.title}", file=sys.stderr)
         print(*(f"  {line}" for line in problem.detail.splitlines()), sep="\n", file=sys.stderr)
+        for name, value in problem.members.items():
+            print(f"  {name}: {value}", file=sys.stderr)
         print(f"  ({problem.type})", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

@@ -80,13 +80,13 @@ def registrations(house: House) -> str:
 
 def private_jwk(pem: Secret) -> dict[str, str]:
     """Give a private key as integrators' libraries take it."""
-    private = _loaded(pem)
+    private = load(pem)
     value = private.private_numbers().private_value
     return {**jwks.written(private.public_key()), "d": encoding.encode(value.to_bytes(32))}
 
 
 def _registration(premises: Premises, party: RelyingParty) -> ClientRegistration:
-    public = _loaded(key(premises, party.id)).public_key()
+    public = load(key(premises, party.id)).public_key()
     return ClientRegistration.model_validate(
         {
             "client_id": party.id,
@@ -100,7 +100,7 @@ def _registration(premises: Premises, party: RelyingParty) -> ClientRegistration
     )
 
 
-def _loaded(pem: Secret) -> ec.EllipticCurvePrivateKey:
+def load(pem: Secret) -> ec.EllipticCurvePrivateKey:
     private = load_pem_private_key(pem.reveal().encode(), None)
     if not isinstance(private, ec.EllipticCurvePrivateKey):
         raise TypeError("a client's key is on P-256")
