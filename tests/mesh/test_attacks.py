@@ -10,6 +10,7 @@ import json
 from datetime import timedelta
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 
 from kiban.gateway import blinding, store
@@ -24,6 +25,7 @@ from kiban.gateway.contract import (
     PermitSpent,
 )
 from kiban.mesh import store as core_store
+from kiban.mesh.client import verify_proof
 from kiban.mesh.contract import (
     PERMIT,
     ExchangeExpired,
@@ -34,6 +36,7 @@ from kiban.mesh.contract import (
     OutcomeReport,
     TokenRedemption,
 )
+from kiban.mesh.notes import VerifierKey
 from kiban.shared import canonical, points, signatures, tokens
 from kiban.shared.exchanges import LINE_SEED, Claims, SeedRefused, new_id, new_seed
 from kiban.shared.identifiers import Pseudonym
@@ -506,3 +509,24 @@ async def _blinded(gateway, codes=None):
     return blinding.blind(
         me.identity, await me.ends("pension"), await me.mode(), claims, codes, seed=new_seed()
     )
+
+
+async def test_a_gateway_believes_no_proof_that_the_logs_key_did_not_sign(services, tax, pension):
+    """A core that shows each asker a tree of its own cannot sign it with the log's key."""
+    token, permit = await permit_of(tax)
+    await present(tax, pension, token)
+    await services.settle()
+    proof = await pension.prove(permit.leaf)
+    log_key = (await pension.standing.members.directory()).log_key
+    other = str(VerifierKey.of("another/log", Ed25519PrivateKey.generate()))
+
+    assert verify_proof(proof, leaf=permit.leaf, log_key=log_key).size == proof.size
+    for attack in (
+        {"leaf": "0" * 64},
+        {"log_key": other},
+    ):
+        with pytest.raises(Problem):
+            verify_proof(proof, **{"leaf": permit.leaf, "log_key": log_key} | attack)
+    for change in ({"index": proof.index + 1}, {"size": proof.size + 1}, {"path": []}):
+        with pytest.raises(Problem):
+            verify_proof(proof.model_copy(update=change), leaf=permit.leaf, log_key=log_key)

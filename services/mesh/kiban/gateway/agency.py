@@ -45,7 +45,7 @@ from kiban.gateway.reading import LogReader
 from kiban.gateway.settings import GatewaySettings
 from kiban.gateway.standing import Standing
 from kiban.identity.authority.client import AuthorityClient, obtain_identity
-from kiban.mesh.client import Members, MeshClient
+from kiban.mesh.client import Members, MeshClient, NoteRefused, ProofRefused, verify_proof
 from kiban.mesh.contract import Enrolment, InclusionProof, NotInLog, OutcomeReport
 from kiban.shared import encoding
 from kiban.shared.clock import Clock
@@ -59,8 +59,11 @@ from kiban.shared.problems import Forbidden, Problem, Unavailable
 
 _log = logging.getLogger("kiban.gateway")
 _PATIENCE = timedelta(seconds=30)
-_RHYTHM = 1.0
-"""Seconds between two looks at the log and at the epoch."""
+_RHYTHM = 5.0
+"""Seconds between two looks at what moves by itself."""
+_READERS_RHYTHM = 1.0
+"""The same for the portal's gateway, which follows the log."""
+LEAVES_AT_ONCE = 50
 SALT = "statement salt"
 
 
@@ -150,8 +153,9 @@ class Gateway:
 
     async def _keep_up(self) -> None:
         """Look after what moves by itself; a neighbour that is away is asked again later."""
+        rhythm = _READERS_RHYTHM if self.reader else _RHYTHM
         while True:
-            await asyncio.sleep(_RHYTHM)
+            await asyncio.sleep(rhythm)
             try:
                 await self.keep_up()
             except Problem as problem:
@@ -165,16 +169,18 @@ class Gateway:
             await self.reader.follow()
 
     async def check_leaves(self) -> None:
-        """Every leaf that we acted on must come to stand in the tree."""
+        """Every leaf that we acted on must come to stand in the tree; its proof is verified here."""
         async with self.db.read() as connection:
-            waiting = await store.unproven(connection, 50)
+            waiting = await store.unproven(connection, LEAVES_AT_ONCE)
+        if not waiting:
+            return
+        log_key = (await self.standing.members.directory()).log_key
         for exchange, leaf in waiting:
             try:
-                await self.standing.mesh.prove_inclusion(leaf)
-            except NotInLog:
-                _log.warning(
-                    "%s: the leaf of %s is not in the tree yet", self.standing.id, exchange
-                )
+                proof = await self.standing.mesh.prove_inclusion(leaf)
+                verify_proof(proof, leaf=leaf, log_key=log_key)
+            except (NotInLog, ProofRefused, NoteRefused) as problem:
+                _log.error("%s: no leaf for %s: %s", self.standing.id, exchange, problem.slug)
                 continue
             async with self.db.begin() as connection:
                 await store.note_proven(connection, leaf)

@@ -25,6 +25,8 @@ from kiban.mesh.contract import (
     TokenRedemption,
     UnknownMember,
 )
+from kiban.mesh.merkle import ProofRefused, verify_inclusion
+from kiban.mesh.notes import Checkpoint, NoteRefused, VerifierKey
 from kiban.shared import members
 from kiban.shared.clock import Clock
 from kiban.shared.exchanges import Blinded
@@ -32,6 +34,16 @@ from kiban.shared.http import Http, get_json
 from kiban.shared.members import Member
 from kiban.shared.membership import SignedHttp
 from kiban.shared.problems import Unavailable
+
+__all__ = [
+    "Checkpoint",
+    "Members",
+    "MeshClient",
+    "NoteRefused",
+    "ProofRefused",
+    "read_directory",
+    "verify_proof",
+]
 
 FRESH = timedelta(seconds=30)
 """How long a cached directory is used before it is read again."""
@@ -83,6 +95,20 @@ class MeshClient:
     async def prove_consistency(self, first: int, second: int) -> ConsistencyProof:
         where = f"{self._origin}/proofs/consistency?first={first}&second={second}"
         return ConsistencyProof.model_validate(await get_json(self._http, where))
+
+
+def verify_proof(proof: InclusionProof, *, leaf: str, log_key: str) -> Checkpoint:
+    """
+    The signed head of the tree in which this leaf is proven to be; whoever acts on a leaf checks it so.
+
+    Refused: a proof of another leaf, one that does not lead to the signed root, a head that this key did not sign.
+    """
+    checkpoint = Checkpoint.open(proof.checkpoint, VerifierKey.read(log_key))
+    if (proof.leaf, proof.size) != (leaf, checkpoint.size):
+        raise ProofRefused("the proof is of another leaf, or of a tree of another size")
+    path = [bytes.fromhex(one) for one in proof.path]
+    verify_inclusion(bytes.fromhex(leaf), proof.index, proof.size, path, checkpoint.root)
+    return checkpoint
 
 
 async def read_directory(http: Http, origin: str) -> Directory:

@@ -221,7 +221,7 @@ class InclusionProof(Shape):
     leaf: Hex64
     index: int
     size: int
-    path: list[str]
+    path: list[Hex64]
     checkpoint: str = Field(description="C2SP signed note over the tree's size and root")
 
 
