@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlencode, urljoin, urlsplit
 
 import sqlalchemy as sa
 from cryptography import x509
+from fastapi import FastAPI
 
 from kiban.identity.authority.app import create_app as create_authority
 from kiban.identity.authority.client import AuthorityClient, obtain_identity
@@ -250,7 +251,7 @@ class Taped:
         await self.app(scope, receiving, sending)
 
 
-@dataclass
+@dataclass(repr=False)
 class House:
     """Everything that runs."""
 
@@ -261,12 +262,13 @@ class House:
     cards: Cards
     registrar: AuthorityClient
     tape: list[Heard]
+    apps: dict[str, FastAPI] = field(default_factory=dict)
 
     def client(self, client_id: str = BANK) -> LoginClient:
         return LoginClient(self.http, ISSUER, client_id, key_of(client_id), self.clock)
 
-    def browser(self) -> "Browser":
-        return Browser(self.http)
+    def browser(self, language: str = "en") -> "Browser":
+        return Browser(self.http, language)
 
     async def revoke(self, person: Person, kind: str = "authentication") -> None:
         certificate = await self.cards.authentication_certificate(person.id)
@@ -283,34 +285,32 @@ class House:
 async def open_house(
     place: Path, prepared: Path, db: Database, clock: FrozenClock, **different
 ) -> AsyncIterator[House]:
-    shutil.copytree(prepared, place, dirs_exist_ok=True)  # noqa: ASYNC240  a test alone in its loop
+    shutil.copytree(prepared, place, dirs_exist_ok=True)
     tape: list[Heard] = []
-    routes: dict[str, Taped] = {}
-    http = HttpxHttp(routes)
     async with AsyncExitStack() as running:
         authority_db, cards_db = sqlite(place, "authority"), sqlite(place, "cards")
-        apps = {
-            AUTHORITY: create_authority(authority_settings(), db=authority_db, clock=clock),
-            LOGIN: None,
-            CARDS: None,
-        }
-        taped = {AUTHORITY: Taped(apps[AUTHORITY], "authority", tape)}
-        http = HttpxHttp(taped)
-        apps[LOGIN] = create_login(login_settings(**different), db=db, http=http, clock=clock)
-        taped[LOGIN] = Taped(apps[LOGIN], "login", tape)
-        cards_http = HttpxHttp(taped)
-        apps[CARDS] = create_cards(cards_settings(), db=cards_db, http=cards_http, clock=clock)
-        taped[CARDS] = Taped(apps[CARDS], "cards", tape)
-        for app in apps.values():
+        authority = create_authority(authority_settings(), db=authority_db, clock=clock)
+        to_authority = HttpxHttp({AUTHORITY: Taped(authority, "authority", tape)})
+        login = create_login(login_settings(**different), db=db, http=to_authority, clock=clock)
+        to_login = HttpxHttp({LOGIN: Taped(login, "login", tape)})
+        cards = create_cards(cards_settings(), db=cards_db, http=to_login, clock=clock)
+        for app in (authority, login, cards):
             await running.enter_async_context(app.router.lifespan_context(app))
-        everybody = HttpxHttp(taped)
-        signed = await join(everybody, place, REGISTRAR, clock)
-        for each in (authority_db, cards_db, everybody, http, cards_http):
+        to_all = HttpxHttp(
+            {
+                AUTHORITY: authority,
+                LOGIN: Taped(login, "login", tape),
+                CARDS: Taped(cards, "cards", tape),
+            }
+        )
+        signed = await join(to_all, place, REGISTRAR, clock)
+        for each in (authority_db, cards_db, to_all, to_login, to_authority):
             running.push_async_callback(each.close)
         yield House(
             place=place,
             clock=clock,
-            http=everybody,
+            http=to_all,
+            apps={LOGIN: login, CARDS: cards, AUTHORITY: authority},
             db=db,
             cards=Cards(cards_db, CARD_SECRET, clock),
             registrar=AuthorityClient(signed, AUTHORITY),

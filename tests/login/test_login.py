@@ -389,3 +389,14 @@ async def test_every_page_is_whole_without_scripts_and_says_simulated(house) -> 
         assert page.status == 200
         assert "SIMULATED" in page.html
         assert "<script" not in page.html
+
+
+async def test_the_relying_partys_language_goes_along(house) -> None:
+    bank = at_bank(house, house.browser("ja"))
+    attempt = bank.begin("openid name")
+
+    tap = await bank.browser.open(bank.client.authorization_url(attempt, ui_locales="fr en-GB ja"))
+    consent = await bank.browser.tap(tap, HANAKO)
+
+    assert '<html lang="en">' in tap.html
+    assert '<html lang="en">' in consent.html

@@ -45,7 +45,7 @@ from kiban.shared.clock import Clock
 from kiban.shared.cookies import Cookie
 from kiban.shared.database import Database
 from kiban.shared.http import Http, origin_of
-from kiban.shared.pages import Pages
+from kiban.shared.pages import LANGUAGE_COOKIE, Pages
 from kiban.shared.problems import Unauthenticated
 
 TOKEN_SIZE = 256
@@ -218,6 +218,8 @@ def _provider_routes(app: FastAPI, office: Office, settings: LoginSettings) -> N
         word = _word_of(browser, request)
         response = redirect(await office.requests.begin(asked, word))
         browser.put(response, word)
+        if asked.language:
+            response.set_cookie(LANGUAGE_COOKIE, asked.language, httponly=True, samesite="lax")
         return response
 
     @app.post(f"{OIDC}/token", response_model_exclude_none=True)

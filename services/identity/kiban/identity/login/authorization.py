@@ -24,6 +24,7 @@ from kiban.shared import encoding
 
 Kind = Literal["authenticate", "approve", "sign"]
 SHA256 = 32
+LANGUAGES = ("ja", "en")
 _PRINTABLE = re.compile(r"[\x20-\x7e]{1,255}")
 _TRANSACTION = re.compile(r"[0-9a-f]{32}")
 _HYPHENATED = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -78,6 +79,7 @@ class Authorization:
     code_challenge: str
     transaction: str | None
     asks_consent_again: bool
+    language: str | None
 
     @property
     def kind(self) -> Kind:
@@ -118,6 +120,7 @@ def _read(given: Mapping[str, str], client: Client, back: Return) -> Authorizati
         code_challenge=_code_challenge(given),
         transaction=_transaction(given, kind_of(scope)),
         asks_consent_again="consent" in _prompt(given),
+        language=_language(given),
     )
 
 
@@ -228,6 +231,12 @@ def _transaction(given: Mapping[str, str], kind: Kind) -> str | None:
             expected="32 hexadecimal digits",
         )
     return plain
+
+
+def _language(given: Mapping[str, str]) -> str | None:
+    """The first of the wished languages that login's pages have (ui_locales)."""
+    wished = [tag.partition("-")[0].lower() for tag in given.get("ui_locales", "").split()]
+    return next((tag for tag in wished if tag in LANGUAGES), None)
 
 
 def _prompt(given: Mapping[str, str]) -> set[str]:

@@ -107,7 +107,7 @@ class CardRequests:
                 await self._check_transaction(connection, asked, asked.transaction)
             await store.add(connection, store.requests, request)
         trace.saw(client=asked.client.id, kind=asked.kind)
-        return self._tap(request)
+        return self._tap(request) + (f"&lang={asked.language}" if asked.language else "")
 
     async def begin_visit(self, browser: str) -> str:
         """The same for login's own pages."""

@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.identity.authority.client import AuthorityClient, obtain_identity
 from kiban.identity.login import clients, codes, idtokens, store
+from kiban.identity.login.authorization import LANGUAGES
 from kiban.identity.login.cardanswers import CardAnswers
 from kiban.identity.login.cardrequests import CardRequests
 from kiban.identity.login.consents import Consents
@@ -101,7 +102,7 @@ class Office:
             request_uri_parameter_supported=False,
             authorization_response_iss_parameter_supported=True,
             prompt_values_supported=["none", "login", "consent"],
-            ui_locales_supported=["ja", "en"],
+            ui_locales_supported=list(LANGUAGES),
         )
 
     async def keys(self) -> KeySet:
