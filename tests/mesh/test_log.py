@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiban.mesh import log as mesh_log
 from kiban.mesh import log_store, merkle, tiles
-from kiban.mesh.contract import InclusionProof, NotInLog
+from kiban.mesh.contract import InclusionProof, NotInLog, leaf_of
 from kiban.mesh.log import Integrator, Log, LogDamaged
-from kiban.mesh.log_store import LogTables, NewEntry, create_log_tables, leaf_of, log_tables
+from kiban.mesh.log_store import LogTables, NewEntry, create_log_tables, log_tables
 from kiban.mesh.merkle import ProofRefused
 from kiban.mesh.notes import COSIGNATURE, Checkpoint, Note, NoteRefused, VerifierKey
 from kiban.shared.clock import FrozenClock

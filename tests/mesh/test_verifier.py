@@ -17,8 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiban.mesh import merkle, tiles, verifier
-from kiban.mesh.contract import ConsistencyProof, InclusionProof
-from kiban.mesh.log_store import leaf_of
+from kiban.mesh.contract import ConsistencyProof, InclusionProof, leaf_of
 from kiban.mesh.merkle import Node
 from kiban.mesh.notes import COSIGNATURE, Checkpoint, Note, VerifierKey
 from kiban.mesh.tiles import TilePath

@@ -98,7 +98,7 @@ class Core:
             )
         key = Ed25519PrivateKey.from_private_bytes(raw)
         origin = self.settings.origin.removeprefix("http://").removeprefix("https://")
-        self.integrator = Integrator(self.db, store.log, key, f"{origin}/log", self.clock)
+        self.integrator = Integrator(self.db, store.log, key, origin, self.clock)
         self.log = Log(self.db, store.log, self.clock, wake=self.integrator.wake)
         self.journal = Journal(self._commit)
         await self.integrator.integrate()

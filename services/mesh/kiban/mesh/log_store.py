@@ -82,11 +82,6 @@ def leaf_data(body: str) -> bytes:
     return sha256(body.encode()).digest()
 
 
-def leaf_of(body: str) -> str:
-    """The leaf's hash, as permits and proofs name it."""
-    return leaf_hash(leaf_data(body)).hex()
-
-
 def log_tables(metadata: MetaData) -> LogTables:
     entries = Table(
         "log_entries",
