@@ -10,6 +10,7 @@ One stretch of the feed is one transaction with its cursor: nothing is filed twi
 Sources: DESIGN 5.4, 3 (portal); the protocol's page, section 5.1.
 """
 
+import asyncio
 import secrets
 from dataclasses import dataclass, field
 
@@ -44,14 +45,16 @@ class LogReader:
     asking: Asking
     authority: AuthorityClient
     _parties: dict[str, Member] = field(default_factory=dict)
+    _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def follow(self) -> int:
         """Take everybody new and everything that was logged since; how many entries were read."""
-        await self.register()
-        read = 0
-        while found := await self._stretch():
-            read += found
-        return read
+        async with self._one_at_a_time:
+            await self.register()
+            read = 0
+            while found := await self._stretch():
+                read += found
+            return read
 
     async def register(self) -> None:
         """Take a pseudonym for each newly registered person, under a number that says nothing."""
