@@ -69,9 +69,7 @@ async def test_a_search_that_was_begun_wants_a_choice():
 
 
 async def test_an_address_needs_what_follows_the_town():
-    assert (await checked(child_lives_elsewhere=TOWN)).mistakes == {
-        "child_lives_elsewhere": "rest"
-    }
+    assert (await checked(child_lives_elsewhere=TOWN)).mistakes == {"child_lives_elsewhere": "rest"}
 
 
 async def test_a_register_that_is_away_is_said_so():
@@ -81,7 +79,8 @@ async def test_a_register_that_is_away_is_said_so():
 
 
 @pytest.mark.parametrize(
-    "name", ["income", "household", "account", "income-query", "income.total_income_yen", "income[0]"]
+    "name",
+    ["income", "household", "account", "income-query", "income.total_income_yen", "income[0]"],
 )
 def test_a_value_for_what_an_office_holds_is_refused(name):
     with pytest.raises(OnceOnlyViolated) as refused:

@@ -32,7 +32,9 @@ def test_what_a_browser_went_for_comes_back(errands):
 
 
 def test_the_note_fits_into_a_state(errands):
-    longest = errands.send("login", browser=HERE, about="/" * LONGEST_ABOUT, at=NOON, salt="12345678")
+    longest = errands.send(
+        "login", browser=HERE, about="/" * LONGEST_ABOUT, at=NOON, salt="12345678"
+    )
 
     assert len(sent(errands, salt="12345678")) <= LONGEST_STATE
     assert len(longest) <= LONGEST_STATE

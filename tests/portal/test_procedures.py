@@ -146,7 +146,7 @@ def test_an_office_needs_no_consent_for_its_own_records(folder):
         ('item = "income", provider = "tax"', 'item = "shoes", provider = "tax"', "layouts/"),
         ('type = "month"', 'type = "colour"', "expected one of"),
         ('name = "employer"', 'name = "from_month"', "is a field already"),
-        ('purpose = {', 'porpoise = {', "purpose is missing"),
+        ("purpose = {", "porpoise = {", "purpose is missing"),
         ('id = "child-allowance"', 'id = "another-name"', "is called another-name.toml"),
         ("office =", "consent_days = 0\noffice =", "366 days"),
     ],

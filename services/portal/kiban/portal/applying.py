@@ -76,6 +76,11 @@ class Form:
         """Whether every held field was read and said something, be it that nothing is held."""
         return all(one is not None and one.settled for one in self.seen.values())
 
+    @property
+    def approved(self) -> bool:
+        """Whether it can be read and signed under the approval of this session."""
+        return self.approval is not None and self.approval.delivered
+
 
 @dataclass(frozen=True, slots=True)
 class Applying:
@@ -173,7 +178,7 @@ class Applying:
         if form.approval is None:
             raise StepPassed("it is not approved in this session", expected="approve again")
         approval = await self.approving.deliver(form.approval)
-        if not approval.pending and not approval.away:
+        if not approval.pending:
             await self._read(visitor, form, approval)
 
     async def answer(self, visitor: Visitor, name: str, given: Mapping[str, str]) -> Checked:
@@ -214,7 +219,7 @@ class Applying:
         """Freeze the application and open the signature: the state to go to the card with; step 5."""
         form = await self.form(visitor, name)
         form.application.require("answered")
-        if not form.complete or form.approval is None:
+        if not form.complete or not form.approved:
             raise StepPassed("an office's answer is missing", expected="read again")
         frozen = await self._frozen(form, await self.check(visitor, name))
         async with self.store.read() as rows:
@@ -338,7 +343,7 @@ class Applying:
         wanted = [
             record for record in approval.shown if not _known(form, record.item, record.provider)
         ]
-        found = await held.read(self.gateway, visitor.person, wanted)
+        found = await held.read(self.gateway, visitor.person, wanted, without=approval.away)
         self.shown.keep(visitor.token, found)
         items = [seen.item for seen in found if seen.outcome == "held"]
         await self._refer(visitor, form.application.id, items)

@@ -67,4 +67,9 @@ class Approval:
     def holds(self, session: str, at: datetime) -> bool:
         """Whether it was approved in this session and can still be used for showing."""
         in_time = all(at.timestamp() < record.until for record in self.shown)
-        return self.approved and self.session == session and in_time and not self.away
+        return self.approved and self.session == session and in_time
+
+    @property
+    def delivered(self) -> bool:
+        """Whether everybody whom it names has it."""
+        return not self.pending and not self.away

@@ -163,4 +163,4 @@ class Approving:
 
 
 def _about(approval: Approval) -> str:
-    return approval.application or ", ".join(record.item for record in approval.records)
+    return ", ".join(dict.fromkeys(record.item for record in approval.records))

@@ -13,7 +13,7 @@ Source: DESIGN 3 (portal), 4 (step 4), 8; once-only when it is shown.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Literal, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -26,7 +26,9 @@ from kiban.shared.exchanges import Shape
 from kiban.shared.problems import Problem
 
 MOST_SESSIONS = 10_000
-Outcome = Literal["held", "not-held", "waits", "away", "refused"]
+Outcome = Literal["held", "not-held", "waits", "away", "refused", "doubtful"]
+_DOUBTFUL = frozenset({"answer-refused", "token-refused", "seal-broken"})
+"""What the gateway says of an answer that its provider did not sign, or that is to another question."""
 
 
 class Inquiries(Protocol):
@@ -68,9 +70,23 @@ class Seen(Shape):
         return self.outcome in {"held", "not-held"}
 
 
-async def read(gateway: Inquiries, person: str, records: Iterable[ConsentRecord]) -> list[Seen]:
-    """Ask every provider at once, each under its own record of the approval."""
-    return await asyncio.gather(*(_read(gateway, person, record) for record in records))
+async def read(
+    gateway: Inquiries,
+    person: str,
+    records: Iterable[ConsentRecord],
+    *,
+    without: Collection[str] = (),
+) -> list[Seen]:
+    """Ask every provider at once, each under its own record; who has no approval is not asked."""
+    asked = list(records)
+    away = [one for one in asked if one.provider in without]
+    found = await asyncio.gather(
+        *(_read(gateway, person, one) for one in asked if one.provider not in without)
+    )
+    return [
+        *found,
+        *(Seen(item=one.item, provider=one.provider, outcome="away") for one in away),
+    ]
 
 
 async def _read(gateway: Inquiries, person: str, record: ConsentRecord) -> Seen:
@@ -84,11 +100,19 @@ async def _read(gateway: Inquiries, person: str, record: ConsentRecord) -> Seen:
     try:
         reply = await gateway.inquire(request)
     except Problem as problem:
-        outcome: Outcome = "away" if problem.status >= 500 else "refused"  # noqa: PLR2004  RFC 9110
         return Seen(
-            item=record.item, provider=record.provider, outcome=outcome, problem=problem.slug
+            item=record.item,
+            provider=record.provider,
+            outcome=_why_not(problem),
+            problem=problem.slug,
         )
     return _seen(record, reply)
+
+
+def _why_not(problem: Problem) -> Outcome:
+    if problem.slug in _DOUBTFUL:
+        return "doubtful"
+    return "away" if problem.status >= 500 else "refused"  # noqa: PLR2004  RFC 9110
 
 
 def _seen(record: ConsentRecord, reply: InquiryReply) -> Seen:

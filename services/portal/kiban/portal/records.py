@@ -76,9 +76,9 @@ class Looking:
     async def approved(self, visitor: Visitor, approval: Approval) -> None:
         """The card approved: read what was chosen, for this session's eyes."""
         approval = await self.approving.deliver(approval)
-        if approval.pending or approval.away:
-            raise Unavailable("the approval did not reach every office; try again later")
-        found = await held.read(self.gateway, visitor.person, approval.shown)
+        if approval.pending:
+            raise Unavailable("the approval could not be handed on; try again later")
+        found = await held.read(self.gateway, visitor.person, approval.shown, without=approval.away)
         self.shown.keep(visitor.token, found)
         items = ", ".join(seen.item for seen in found if seen.outcome == "held")
         if items:

@@ -41,7 +41,8 @@ def _people() -> None:
 def _approvals() -> None:
     op.create_table(
         "approvals",
-        sa.Column("id", sa.String(32), primary_key=True),
+        sa.Column("number", _NUMBER, primary_key=True),
+        sa.Column("id", sa.String(32), nullable=False, unique=True),
         sa.Column("person", sa.String(64), nullable=False),
         sa.Column("session", sa.String(64), nullable=False),
         sa.Column("application", sa.String(32), index=True),

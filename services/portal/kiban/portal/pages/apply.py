@@ -164,7 +164,7 @@ class ApplyPages:
                 form=form,
                 lines=self._lines(form),
                 checked=checked,
-                ready=form.complete and form.approval is not None and not checked.mistakes,
+                ready=form.complete and form.approved and not checked.mistakes,
             )
 
         @app.post("/applications/{name}/check", include_in_schema=False)

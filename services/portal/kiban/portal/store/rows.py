@@ -171,7 +171,7 @@ class Rows:
         )
         if session is not None:
             query = query.where(c.session == session)
-        row = (await self.connection.execute(query.order_by(c.approved_at.desc()).limit(1))).first()
+        row = (await self.connection.execute(query.order_by(c.number.desc()).limit(1))).first()
         return await self._approval(row) if row else None
 
     async def _approval(self, row: Row[Any]) -> Approval:
@@ -216,7 +216,7 @@ class Rows:
             select(CONSENTS.c.record, CONSENTS.c.ended_at, APPROVALS.c.approved_at)
             .join(APPROVALS, APPROVALS.c.id == CONSENTS.c.approval)
             .where(CONSENTS.c.person == person, APPROVALS.c.approved_at.is_not(None))
-            .order_by(APPROVALS.c.approved_at.desc(), CONSENTS.c.place)
+            .order_by(APPROVALS.c.number.desc(), CONSENTS.c.place)
             .limit(4 * PAGE)
         )
         return [_consent(row) for row in await self.connection.execute(query)]

@@ -46,7 +46,8 @@ SESSIONS = Table(
 APPROVALS = Table(
     "approvals",
     METADATA,
-    Column("id", String(32), primary_key=True),
+    Column("number", _NUMBER, primary_key=True),  # in the order in which they were asked for
+    Column("id", String(32), nullable=False, unique=True),
     Column("person", _PERSON, nullable=False),
     Column("session", String(64), nullable=False),
     Column("application", String(32), index=True),
