@@ -17,6 +17,7 @@ class RunningCountry:
     """What the ready file says, and the process behind it."""
 
     process: subprocess.Popen[str]
+    data: Path
     ready: dict[str, Any]
 
     def origin(self, role: str) -> str:
@@ -55,7 +56,7 @@ def kiban_up(
             if not any(READY in line for line in process.stdout):
                 log.seek(0)
                 raise RuntimeError(f"the country did not start: {log.read()[-3000:]}")
-            yield RunningCountry(process, json.loads(file.read_text(encoding="utf-8")))
+            yield RunningCountry(process, data, json.loads(file.read_text(encoding="utf-8")))
         finally:
             process.terminate()
             process.wait(timeout=30)
