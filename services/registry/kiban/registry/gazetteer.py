@@ -122,9 +122,12 @@ def _line(held: Held[TownFacts]) -> str:
         "1" if facts.has_chome else "0",
         facts.name,
         facts.kana,
-        json.dumps(facts.postal, ensure_ascii=False),
+        _JSON.encode(facts.postal),
     )
     return _FIELD.join(fields)
+
+
+_JSON = json.JSONEncoder(ensure_ascii=False)
 
 
 def _reading_order(held: Held[TownFacts]) -> tuple[bool, str, str, str]:

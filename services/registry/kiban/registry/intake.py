@@ -8,7 +8,7 @@ again; of several copies that start at once, one takes it in and the others find
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import groupby, islice
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -146,27 +146,36 @@ async def listed(db: Database) -> Listed:
         sequence = await store.last_sequence(connection)
         places = {
             held.facts.id: Place.of(held)
-            async for held in store.newest(connection, MunicipalityFacts)
+            async for some in store.newest(connection, MunicipalityFacts)
+            for held in some
             if not held.withdrawn
         }
         shelves = {shelf.municipality: shelf async for shelf in _shelves(connection)}
-        known = [held async for held in store.newest(connection, EntityFacts)]
+        known = [held async for some in store.newest(connection, EntityFacts) for held in some]
         taken = await store.editions(connection)
     directory = Directory(held for held in known if not held.withdrawn)
     return Listed(Gazetteer(sequence, places, shelves), directory, taken)
 
 
 async def _shelves(connection: AsyncConnection) -> AsyncIterator[Shelf]:
-    towns: list[Held[TownFacts]] = []
-    async for held in store.newest(connection, TownFacts):
-        if held.withdrawn:
-            continue
-        if towns and towns[0].facts.id[:6] != held.facts.id[:6]:
-            yield Shelf(towns[0].facts.id[:6], towns)
-            towns = []
-        towns.append(held)
-    if towns:
-        yield Shelf(towns[0].facts.id[:6], towns)
+    """Put towns on shelves as they come, municipality by municipality."""
+    waiting: list[Held[TownFacts]] = []
+    async for some in store.newest(connection, TownFacts):
+        shelves = [list(of_it) for _, of_it in groupby(waiting + some, key=_municipality)]
+        waiting = shelves.pop() if shelves else []
+        for towns in shelves:
+            if listed_towns := _only_listed(towns):
+                yield Shelf(_municipality(towns[0]), listed_towns)
+    if listed_towns := _only_listed(waiting):
+        yield Shelf(_municipality(waiting[0]), listed_towns)
+
+
+def _municipality(held: Held[TownFacts]) -> str:
+    return held.facts.municipality
+
+
+def _only_listed(towns: list[Held[TownFacts]]) -> list[Held[TownFacts]]:
+    return [held for held in towns if not held.withdrawn]
 
 
 async def _seats(db: Database, codes: Iterable[str]) -> dict[str, entities.Found]:

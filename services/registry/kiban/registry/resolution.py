@@ -55,12 +55,10 @@ def resolve(gazetteer: Gazetteer, text: str) -> Resolution:
     """Say what a text means."""
     spelled = spell(text)
     code, start = _postal_code(spelled.text)
-    readings = _best(list(_readings(gazetteer, spelled.text, start)))
-    readings, agreed = _decided(readings, code)
+    readings, agreed = _decided(_best(list(_readings(gazetteer, spelled, start))), code)
     if not readings:
         return _unread(gazetteer, spelled, start)
-    ahead = "" if agreed else spelled.before(start).strip()
-    return _told(spelled, readings, ahead)
+    return _told(spelled, readings, 0 if agreed else start)
 
 
 def _postal_code(text: str) -> tuple[str, int]:
@@ -68,28 +66,30 @@ def _postal_code(text: str) -> tuple[str, int]:
     return (found[1] + found[2], found.end()) if found else ("", 0)
 
 
-def _readings(gazetteer: Gazetteer, text: str, start: int) -> Iterator[Reading]:
-    longest = min(gazetteer.longest_name, len(text) - start)
-    for length in range(1, longest + 1):
-        for code in gazetteer.names.get(text[start : start + length], ()):
-            yield from _in_municipality(gazetteer, gazetteer.places[code], text, start + length)
+def _readings(gazetteer: Gazetteer, spelled: Spelled, start: int) -> Iterator[Reading]:
+    longest = min(gazetteer.longest_name, len(spelled.text) - start)
+    for end in range(start + 1, start + longest + 1):
+        for code in gazetteer.names.get(spelled.text[start:end], ()):
+            if _may_end(spelled, end):
+                yield from _in_municipality(gazetteer, gazetteer.places[code], spelled, end)
 
 
 def _in_municipality(
-    gazetteer: Gazetteer, place: Place, text: str, taken: int
+    gazetteer: Gazetteer, place: Place, spelled: Spelled, taken: int
 ) -> Iterator[Reading]:
     """Read what follows a municipality's name; a designated city's towns are its wards'."""
     found = False
     for code in gazetteer.parts(place.facts.id):
         part = gazetteer.places[code]
-        for reading in _towns(gazetteer, part, text, taken):
+        for reading in _towns(gazetteer, part, spelled, taken):
             found = True
             yield reading
     if not found:
-        yield Reading(place, _direct(gazetteer, place, text[taken:]), taken)
+        yield Reading(place, _direct(gazetteer, place, spelled.text[taken:]), taken)
 
 
-def _towns(gazetteer: Gazetteer, place: Place, text: str, taken: int) -> Iterator[Reading]:
+def _towns(gazetteer: Gazetteer, place: Place, spelled: Spelled, taken: int) -> Iterator[Reading]:
+    text = spelled.text
     names = gazetteer.town_names(place.facts.id)
     shelf = gazetteer.shelves.get(place.facts.id)
     if shelf is None:
@@ -99,7 +99,7 @@ def _towns(gazetteer: Gazetteer, place: Place, text: str, taken: int) -> Iterato
             continue
         start = taken + len(divider)
         for end in range(min(len(text), start + _LONGEST_TOWN), start, -1):
-            if (places := names.get(text[start:end])) and not _inside_number(text, end):
+            if (places := names.get(text[start:end])) and _may_end(spelled, end):
                 yield from (Reading(place, shelf.at(each), end) for each in places)
                 return
 
@@ -107,8 +107,12 @@ def _towns(gazetteer: Gazetteer, place: Place, text: str, taken: int) -> Iterato
 _LONGEST_TOWN = 40
 
 
-def _inside_number(text: str, end: int) -> bool:
-    return end < len(text) and text[end - 1].isdecimal() and text[end].isdecimal()
+def _may_end(spelled: Spelled, end: int) -> bool:
+    """A name ends neither inside a number nor inside a character that was folded to several."""
+    if end == len(spelled.text):
+        return True
+    inside_number = spelled.text[end - 1].isdecimal() and spelled.text[end].isdecimal()
+    return not inside_number and spelled.ends[end - 1] != spelled.ends[end]
 
 
 def _direct(gazetteer: Gazetteer, place: Place, rest: str) -> Held[TownFacts] | None:
@@ -143,20 +147,19 @@ def _has_code(reading: Reading, code: str) -> bool:
     return reading.town is not None and any(each.code == code for each in reading.town.facts.postal)
 
 
-def _told(spelled: Spelled, readings: list[Reading], ahead: str) -> Resolution:
+def _told(spelled: Spelled, readings: list[Reading], start: int) -> Resolution:
+    """Word the readings; what stands before `start` was not understood."""
     first = readings[0]
-    taken = first.taken
-    rest = spelled.after(taken).strip()
-    understood = not rest or (
-        first.town is not None and _NUMBER.match(spelled.text, taken) is not None
-    )
-    unmatched = " ".join(each for each in (ahead, "" if understood else rest) if each)
+    rest = spelled.after(first.taken).strip()
+    numbered = _NUMBER.match(spelled.text, first.taken) is not None
+    understood = not rest or (first.town is not None and numbered)
+    unmatched = _joined(spelled.before(start), "" if understood else rest)
     kind: Kind = "ambiguous" if len(readings) > 1 else "partial" if unmatched else "resolved"
     return Resolution(
         kind=kind,
         level="town" if first.town else "municipality",
         readings=readings,
-        matched=spelled.before(taken).removeprefix(ahead).strip(),
+        matched=_between(spelled, start, first.taken),
         rest=rest if understood else "",
         unmatched=unmatched,
     )
@@ -165,11 +168,17 @@ def _told(spelled: Spelled, readings: list[Reading], ahead: str) -> Resolution:
 def _unread(gazetteer: Gazetteer, spelled: Spelled, start: int) -> Resolution:
     """Nothing but a prefecture was understood, or not even that."""
     for prefecture in gazetteer.prefectures:
-        if spelled.text.startswith(prefecture, start):
-            end = start + len(prefecture)
-            matched = spelled.before(end)[len(spelled.before(start)) :].strip()
-            rest = spelled.after(end).strip()
-            ahead = spelled.before(start).strip()
-            unmatched = " ".join(each for each in (ahead, rest) if each)
+        end = start + len(prefecture)
+        if spelled.text.startswith(prefecture, start) and _may_end(spelled, end):
+            unmatched = _joined(spelled.before(start), spelled.after(end))
+            matched = _between(spelled, start, end)
             return Resolution("partial", "prefecture", [], matched, "", unmatched)
     return Resolution("partial", "none", [], "", "", spelled.written.strip())
+
+
+def _between(spelled: Spelled, start: int, end: int) -> str:
+    return spelled.before(end)[len(spelled.before(start)) :].strip()
+
+
+def _joined(*parts: str) -> str:
+    return " ".join(part for each in parts if (part := each.strip()))

@@ -133,23 +133,21 @@ async def held(
     return {row[0]: _held(kind, row) for row in (await connection.execute(query)).all()}
 
 
-async def newest(connection: AsyncConnection, kind: type[Of]) -> AsyncIterator[Held[Of]]:
-    """Give the newest version of every entry of a register, in the order of ids."""
-    last: Held[Of] | None = None
+async def newest(connection: AsyncConnection, kind: type[Of]) -> AsyncIterator[list[Held[Of]]]:
+    """Give the newest version of every entry of a register, in the order of ids, many at a time."""
+    waiting: dict[str, Held[Of]] = {}
     place = ("", 0)
     while True:
         query = _entries(kind).where(tuple_(ENTRY.c.id, ENTRY.c.sequence) > place).limit(CHUNK)
         rows = (await connection.execute(query)).all()
-        for row in rows:
-            held = _held(kind, row)
-            if last is not None and last.facts.id != held.facts.id:
-                yield last
-            last = held
-        if len(rows) < CHUNK:
+        if not rows:
             break
+        waiting |= {row[0]: _held(kind, row) for row in rows}
+        last = waiting.popitem()  # its newest version may stand among the next rows
+        yield list(waiting.values())
+        waiting = dict([last])
         place = (rows[-1][0], rows[-1][1])
-    if last is not None:
-        yield last
+    yield list(waiting.values())
 
 
 async def version(
@@ -234,7 +232,7 @@ def _body(facts: Facts) -> str:
 
 def _held(kind: type[Of], row: Sequence[Any]) -> Held[Of]:
     name, sequence, withdrawn, valid_from, valid_to, text = row
-    body: dict[str, Any] = json.loads(text)
+    body: dict[str, Any] = _READ(text)
     if kind is TownFacts:
         body["postal"] = tuple([PostalCode(code, note) for code, note in body["postal"]])
     facts = kind(id=name, valid_from=valid_from, valid_to=valid_to, **body)
@@ -242,6 +240,7 @@ def _held(kind: type[Of], row: Sequence[Any]) -> Held[Of]:
 
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_READ = json.JSONDecoder().decode
 _BESIDE = ("id", "valid_from", "valid_to")  # they have columns of their own
 _REGISTERS: dict[type[object], str] = {
     MunicipalityFacts: "municipality",
