@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 
 from kiban.gateway import blinding, store
-from kiban.gateway.asking import VALID
+from kiban.gateway.asking import VALID, note
 from kiban.gateway.contract import (
     ApprovalUse,
     ConsentDelivery,
@@ -167,15 +167,22 @@ async def test_a_permit_with_an_exchanged_conversion_is_refused(services, tax, p
     assert services.ledger["pension"].readings == 0
 
 
-async def test_a_permit_without_a_leaf_in_the_tree_is_noticed_afterwards(services, tax, pension):
-    """The core promises that the leaf is in the next checkpoint; gateways look."""
+async def test_a_gateway_looks_for_the_leaf_of_each_permit_in_the_tree(services, tax, pension):
+    """The core promises that the leaf is in the next checkpoint; one that is not stays open."""
     token, permit = await permit_of(tax)
     await present(tax, pension, token)
+    _, never = await permit_of(tax)
+    made_up = never.model_copy(update={"leaf": "0" * 64})
+    async with pension.db.begin() as connection:
+        await note(connection, pension.standing, made_up, (), side="answered", result="answered")
     await services.settle()
+    services.clock.advance(timedelta(seconds=30))
     await pension.check_leaves()
 
-    async with services.databases["pension"].read() as connection:
-        assert permit.record.claims.id not in dict(await store.unproven(connection, 100))
+    async with pension.db.read() as connection:
+        open_ = dict(await store.unproven(connection, 100, before=services.clock()))
+    assert permit.record.claims.id not in open_
+    assert open_[never.record.claims.id] == "0" * 64
 
 
 # --- exchanges at the core ------------------------------------------------------------------------

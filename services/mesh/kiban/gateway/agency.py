@@ -64,6 +64,8 @@ _RHYTHM = 5.0
 _READERS_RHYTHM = 1.0
 """The same for the portal's gateway, which follows the log."""
 LEAVES_AT_ONCE = 50
+MERGE_DELAY = timedelta(seconds=10)
+"""How long the core may take to bring a leaf into the tree, as a log's maximum merge delay."""
 SALT = "statement salt"
 
 
@@ -170,8 +172,9 @@ class Gateway:
 
     async def check_leaves(self) -> None:
         """Every leaf that we acted on must come to stand in the tree; its proof is verified here."""
+        before = self.clock() - MERGE_DELAY
         async with self.db.read() as connection:
-            waiting = await store.unproven(connection, LEAVES_AT_ONCE)
+            waiting = await store.unproven(connection, LEAVES_AT_ONCE, before=before)
         if not waiting:
             return
         log_key = (await self.standing.members.directory()).log_key

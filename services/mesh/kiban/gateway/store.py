@@ -256,10 +256,13 @@ def _noted(row: Row[Any]) -> ExchangeNote:
     )
 
 
-async def unproven(connection: AsyncConnection, limit: int) -> list[tuple[str, str]]:
-    """Exchanges whose leaves were not yet found in the tree."""
+async def unproven(
+    connection: AsyncConnection, limit: int, *, before: datetime
+) -> list[tuple[str, str]]:
+    """Exchanges of before this time whose leaves were not yet found in the tree."""
     c = exchanges.c
-    query = select(c.exchange, c.leaf).where(c.proven.is_(False)).order_by(c.number).limit(limit)
+    due = c.proven.is_(False) & (c.at <= before)
+    query = select(c.exchange, c.leaf).where(due).order_by(c.number).limit(limit)
     return [(row.exchange, row.leaf) for row in await connection.execute(query)]
 
 
