@@ -33,6 +33,7 @@ from kiban.identity.authority.contract import (
 from kiban.identity.authority.settings import Settings as AuthoritySettings
 from kiban.identity.login.app import create_app as create_login
 from kiban.identity.login.client import Attempt, LoginClient
+from kiban.identity.login.office import Office
 from kiban.identity.login.settings import LoginSettings
 from kiban.shared import encoding
 from kiban.shared.clock import Clock, FrozenClock
@@ -262,6 +263,8 @@ class House:
     cards: Cards
     registrar: AuthorityClient
     tape: list[Heard]
+    taped: Taped
+    office: Office
     apps: dict[str, FastAPI] = field(default_factory=dict)
 
     def client(self, client_id: str = BANK) -> LoginClient:
@@ -269,6 +272,18 @@ class House:
 
     def browser(self, language: str = "en") -> "Browser":
         return Browser(self.http, language)
+
+    @asynccontextmanager
+    async def another_login(self) -> AsyncIterator[None]:
+        """Another copy of login over the same database answers instead, for a while."""
+        first = self.taped.app
+        to_authority = HttpxHttp({AUTHORITY: self.apps[AUTHORITY]})
+        other = create_login(login_settings(), db=self.db, http=to_authority, clock=self.clock)
+        async with other.router.lifespan_context(other):
+            self.taped.app = other
+            yield
+            self.taped.app = first
+        await to_authority.close()
 
     async def revoke(self, person: Person, kind: str = "authentication") -> None:
         certificate = await self.cards.authentication_certificate(person.id)
@@ -292,14 +307,15 @@ async def open_house(
         authority = create_authority(authority_settings(), db=authority_db, clock=clock)
         to_authority = HttpxHttp({AUTHORITY: Taped(authority, "authority", tape)})
         login = create_login(login_settings(**different), db=db, http=to_authority, clock=clock)
-        to_login = HttpxHttp({LOGIN: Taped(login, "login", tape)})
+        taped = Taped(login, "login", tape)
+        to_login = HttpxHttp({LOGIN: taped})
         cards = create_cards(cards_settings(), db=cards_db, http=to_login, clock=clock)
         for app in (authority, login, cards):
             await running.enter_async_context(app.router.lifespan_context(app))
         to_all = HttpxHttp(
             {
                 AUTHORITY: authority,
-                LOGIN: Taped(login, "login", tape),
+                LOGIN: taped,
                 CARDS: Taped(cards, "cards", tape),
             }
         )
@@ -310,6 +326,8 @@ async def open_house(
             place=place,
             clock=clock,
             http=to_all,
+            taped=taped,
+            office=login.state.office,
             apps={LOGIN: login, CARDS: cards, AUTHORITY: authority},
             db=db,
             cards=Cards(cards_db, CARD_SECRET, clock),

@@ -62,6 +62,28 @@ async def test_of_many_answers_at_once_one_counts(house) -> None:
     assert sorted(each.status for each in ended) == [200, 404, 404]
 
 
+async def test_another_copy_goes_on_where_one_began(house) -> None:
+    bank = at_bank(house)
+    attempt = bank.begin("openid name")
+    page = await bank.browser.open(bank.client.authorization_url(attempt))
+    async with house.another_login():
+        page = await bank.browser.tap(page, HANAKO)
+
+        back = await bank.browser.submit(page, "agree")
+
+    person = await bank.client.redeem(bank.client.returned(attempt, back.query), attempt)
+    assert (await bank.client.userinfo(person.access_token)).name == HANAKO.name
+
+
+async def test_housekeeping_keeps_the_membership_and_what_is_in_use(house) -> None:
+    bank = at_bank(house)
+    person = await bank.log_in("openid name")
+
+    await house.office.tidy()
+
+    assert (await bank.client.userinfo(person.access_token)).name == HANAKO.name
+
+
 async def test_what_has_ended_is_forgotten_and_consents_are_not(house) -> None:
     bank = at_bank(house)
     person = await bank.log_in("openid name")

@@ -190,6 +190,8 @@ class Office:
                 await self.tidy()
             except Problem as problem:
                 _log.warning("housekeeping waits: %s", problem)
+            except Exception:  # noqa: BLE001  whatever breaks, the next round is due
+                _log.exception("housekeeping broke")
 
     async def tidy(self) -> None:
         """Forget what ended long ago, and stay a member."""
