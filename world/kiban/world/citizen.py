@@ -50,7 +50,7 @@ class Citizen:
         """Hold up a card at the page that asks for one; the own card and the right PIN, unless said otherwise."""
         if not self.page.has_form(TAP) and self._leads_on():
             await self.browser.follow(ONWARD)
-        form = accepted(self.page).form(TAP)
+        form = self.page.form(TAP)
         given = self._pin(form) if pin is None else pin
         return await self.browser.submit(TAP, {PERSONA: card or self.persona.id, PIN: given})
 
