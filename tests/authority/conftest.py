@@ -10,9 +10,11 @@ import pytest
 import sqlalchemy as sa
 from fastapi import FastAPI
 
+from kiban.identity.authority import certificates, keys, store
 from kiban.identity.authority.app import create_app
 from kiban.identity.authority.client import AuthorityClient, obtain_identity
 from kiban.identity.authority.enrolment import member_secret
+from kiban.identity.authority.office import PACKAGE, Office
 from kiban.identity.authority.settings import Settings
 from kiban.shared.clock import FrozenClock
 from kiban.shared.database import Database
@@ -21,6 +23,7 @@ from kiban.shared.keyring import Keyring, keyring_table
 from kiban.shared.members import Identity
 from kiban.shared.membership import SignedHttp
 from kiban.shared.settings import Secret
+from tests.authority import orders
 from tests.authority.builders import HANAKO, ORIGIN, Card, resident, settings
 
 MEMBERS = ("core", "portal", "login", "resident-network", "tax")
@@ -31,6 +34,7 @@ class Running:
     """One authority, and those who talk to it."""
 
     app: FastAPI
+    office: Office
     db: Database
     clock: FrozenClock
     settings: Settings
@@ -52,9 +56,9 @@ class Running:
     def login(self) -> AuthorityClient:
         return self.as_member("login")
 
-    async def enrol(self, place: Path, *names: str) -> None:
+    async def enrol(self, neighbours: Database, *names: str) -> None:
         for name in names:
-            self.identities[name] = await member(self, place, name)
+            self.identities[name] = await member(self, neighbours, name)
 
     async def issues(self, card: Card, code: str = HANAKO, **changes) -> Card:
         card.certificates = await self.registrar.register_card(card.registration(code, **changes))
@@ -66,22 +70,20 @@ class Running:
             return (await connection.execute(counted)).scalar_one()
 
 
-async def member(running: Running, place: Path, name: str) -> Identity:
+async def member(running: Running, db: Database, name: str) -> Identity:
     """Become a member, with a keyring of one's own."""
     metadata = sa.MetaData()
-    keyring = Keyring(keyring_table(metadata), Secret(f"the secret of {name}"))
-    db = Database(f"sqlite+aiosqlite:///{place}/{uuid4().hex}.sqlite")
+    table = keyring_table(metadata, f"keyring of {name} {uuid4().hex}")
     async with db.begin() as connection:
         await connection.run_sync(metadata.create_all)
     identity, _ = await obtain_identity(
         running.public,
-        keyring,
+        Keyring(table, Secret(f"the secret of {name}")),
         db,
         member=name,
         secret=Secret(member_secret(running.settings.enrolment_secret, name)),
         clock=running.clock,
     )
-    await db.close()
     return identity
 
 
@@ -89,18 +91,32 @@ Start = Callable[..., Awaitable[Running]]
 
 
 @pytest.fixture
+async def db(new_database: Callable[..., Awaitable[Database]]) -> Database:
+    """The authority's database, with keys that were made before: making them is slow."""
+    db = await new_database(PACKAGE)
+    keyring = Keyring(store.KEYRING, settings().secret)
+    async with db.begin() as connection:
+        for name in ("authentication", "signature"):
+            kept = keys.dump(orders.key(f"root {name} 1"))
+            await keyring.replace(connection, f"authority {name} 1", kept)
+    return db
+
+
+@pytest.fixture
 async def start(db: Database, clock: FrozenClock, tmp_path: Path) -> AsyncIterator[Start]:
     """Start authorities, all over the same database."""
     async with AsyncExitStack() as running:
+        neighbours = Database(f"sqlite+aiosqlite:///{tmp_path}/neighbours.sqlite")
+        running.push_async_callback(neighbours.close)
 
-        async def starting(*members: str, app=None, **changes) -> Running:
+        async def starting(*members: str, finish=certificates.finish, **changes) -> Running:
             made = settings(**changes)
-            app = app or create_app(made, db=db, clock=clock)
+            app = create_app(made, db=db, clock=clock, finish=finish)
             await running.enter_async_context(app.router.lifespan_context(app))
             http = HttpxHttp({ORIGIN: app})
             running.push_async_callback(http.close)
-            found = Running(app, db, clock, made, http)
-            await found.enrol(tmp_path, *members)
+            found = Running(app, app.state.office, db, clock, made, http)
+            await found.enrol(neighbours, *members)
             return found
 
         yield starting

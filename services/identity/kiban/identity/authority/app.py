@@ -117,9 +117,11 @@ def create_app(
     house = House()
 
     @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         await db.migrate(PACKAGE)
-        house.office = await open_office(settings, db, clock, time.monotonic, finish)
+        house.office = app.state.office = await open_office(
+            settings, db, clock, time.monotonic, finish
+        )
         await house.office.freshness.look()
         watching = asyncio.create_task(house.office.freshness.watch())
         try:
