@@ -19,7 +19,7 @@ from kiban.shared.exchanges import POINTS, SeedRefused
 from kiban.shared.points import NotAPoint
 from kiban.shared.sealing import SealBroken
 from kiban.shared.tokens import TokenRefused
-from tests.parties import NOW, UNTIL, Parties
+from tests.parties import UNTIL, Parties
 
 
 @pytest.fixture(params=["blind", "classic"])

@@ -70,7 +70,7 @@ def test_an_inquiry_that_differs_in_one_part_is_refused(people, claims):
         (consent(ended=True), timedelta(0)),
         (consent(), timedelta(seconds=900)),
         (consent(), timedelta(seconds=-1)),
-        (consent(uses=1, **{"starts": AT}), timedelta(seconds=900)),
+        (consent(uses=1, starts=AT), timedelta(seconds=900)),
     ],
 )
 def test_a_consent_that_is_not_in_force_is_refused(held, after):
