@@ -4,9 +4,9 @@ import asyncio
 import json
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from kiban.gateway.client import InnerClient
 from kiban.registry import source
 from kiban.shared.clock import FrozenClock
 from kiban.shared.database import Database
-from kiban.shared.http import HttpxHttp
+from kiban.shared.http import Http, HttpxHttp
 from kiban.world import cast
 from kiban.world.citizen import Citizen
 from kiban.world.moving_in import settled as settled_in
@@ -116,8 +116,14 @@ class Country:
 
 
 @asynccontextmanager
-async def running(settled: Settled, postal_data: Path) -> AsyncIterator[Country]:
-    """Run a country in this process; inside, everybody lives there and has their card."""
+async def running(
+    settled: Settled, postal_data: Path, *, wire: Callable[[str, Http], Http] = lambda _, http: http
+) -> AsyncIterator[Country]:
+    """
+    Run a country in this process; inside, everybody lives there and has their card.
+
+    `wire` may stand between a party and its neighbours: each role's, and "browser" for what people open.
+    """
     addresses = {settled.premises.origin(role): Address() for role in settled.roles}
     clock = FrozenClock()
     place = settled.premises.place
@@ -128,7 +134,8 @@ async def running(settled: Settled, postal_data: Path) -> AsyncIterator[Country]
         lambda role: Database(f"sqlite+aiosqlite:///{place / file_name(role)}.sqlite"),
         {"KIBAN_REGISTRY_POSTAL_DATA": str(postal_data)},
     )
-    roles = [topology.build(house, name) for name in settled.roles]
+    http = house.http
+    roles = [topology.build(replace(house, http=wire(name, http)), name) for name in settled.roles]
     async with AsyncExitStack() as stack:
         stack.push_async_callback(house.close)
         for role in roles:
@@ -136,7 +143,8 @@ async def running(settled: Settled, postal_data: Path) -> AsyncIterator[Country]
             await stack.enter_async_context(role.app.router.lifespan_context(role.app))
         for role in roles:
             await settled_in(role.app)
-        country = Country(house, {role.name: role.app for role in roles}, clock)
+        browsers = replace(house, http=wire("browser", http))
+        country = Country(browsers, {role.name: role.app for role in roles}, clock)
         await country.settles()
         yield country
 

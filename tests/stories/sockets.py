@@ -1,9 +1,10 @@
 """A country in a process of its own, as `kiban up` runs it."""
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,18 +40,24 @@ class RunningCountry:
 
 @contextmanager
 def kiban_up(
-    data: Path, *, port_base: int, country: Path | None = None
+    data: Path,
+    *,
+    port_base: int,
+    postal_data: Path,
+    module: str = "kiban.deploy",
+    more: Sequence[str] = (),
 ) -> Iterator[RunningCountry]:
     """Run `kiban up` until the block ends."""
     file = data.parent / f"{data.name}.ready.json"
-    more = ["--country", str(country)] if country else []
     command = [
-        *(sys.executable, "-m", "kiban.deploy", "up"),
+        *(sys.executable, "-m", module, "up", *more),
         *("--data", str(data), "--port-base", str(port_base), "--ready-file", str(file)),
-        *more,
     ]
+    environment = {**os.environ, "KIBAN_REGISTRY_POSTAL_DATA": str(postal_data)}
     with (data.parent / f"{data.name}.log").open("w+") as log:
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
+        )
         try:
             assert process.stdout
             if not any(READY in line for line in process.stdout):

@@ -6,23 +6,14 @@ import sys
 
 import pytest
 
-from kiban.deploy.embedded import free_port_base
 from kiban.deploy.story import DECIDED
 from kiban.shared.http import AiohttpHttp, get_json
 from kiban.world import cast
 from kiban.world.citizen import Citizen
-from tests.stories.sockets import kiban_up
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sockets")]
 ANSWERS = {"from_month": "2026-05", "confirm": True}
 PEOPLE = cast.load_checked(cast.shipped_country()).people
-
-
-@pytest.fixture(scope="module")
-def up(tmp_path_factory):
-    place = tmp_path_factory.mktemp("up") / "data"
-    with kiban_up(place, port_base=free_port_base()) as running:
-        yield running
 
 
 @pytest.fixture
