@@ -13,7 +13,7 @@ from tests.login.house import HANAKO, at_bank, at_portal
 from tests.login.parties import BANK, LOGIN, assertion, authorization, form
 
 CALM = settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
