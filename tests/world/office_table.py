@@ -20,7 +20,7 @@ from kiban.identity.authority.contract import (
     SignatureVerificationReply,
 )
 from kiban.shared import canonical
-from kiban.shared.problems import Problem
+from kiban.shared.problems import NotFound, Problem
 from kiban.world import cast
 from kiban.world.office.neighbours import Neighbours
 from kiban.world.office.office import Office
@@ -52,6 +52,9 @@ class Elsewhere:
     problem: Problem | None = None
     """What every inquiry meets, while it is set."""
     waits: set[str] = field(default_factory=set)
+    asked_again: list[str] = field(default_factory=list)
+    forgotten: bool = False
+    """Nothing waits at the gateway: it was answered before."""
 
     async def inquire(self, request: InquiryRequest) -> InquiryReply:
         self.asked.append(request)
@@ -68,6 +71,18 @@ class Elsewhere:
             statements=[] if waits else [found],
             answer=None,
         )
+
+    async def ask_again(self, exchange: str) -> InquiryReply:
+        """The question that bore this number, once more."""
+        waiting = self.asked[int(exchange, 16) - 1]
+        self.asked_again.append(waiting.item)
+        if self.problem:
+            raise self.problem
+        if self.forgotten:
+            raise NotFound
+        reply = await self.inquire(waiting)
+        self.asked.pop()
+        return reply.model_copy(update={"exchange": exchange})
 
     async def read_own(self, person: str, item: str) -> Statement | None:
         agency = self.office.agency.id

@@ -234,7 +234,23 @@ async def test_what_was_read_is_not_read_again_after_waiting(table, clock):
 
     await table.examine()
 
-    assert [asked.item for asked in table.mesh.asked] == ["income", "bank-account", "bank-account"]
+    assert [asked.item for asked in table.mesh.asked] == ["income", "bank-account"]
+    assert table.mesh.asked_again == ["bank-account"]
+    assert table.events == ["waiting", "granted"]
+
+
+async def test_an_answer_that_was_lost_with_the_process_is_asked_for_anew(table, clock):
+    table.mesh.waits.add("income")
+    await table.office.desk.accept(application(table))
+    await table.examine()
+    table.mesh.waits.clear()
+    table.mesh.forgotten = True
+    clock.advance(timedelta(minutes=1))
+
+    await table.examine()
+
+    assert [asked.item for asked in table.mesh.asked] == ["income", "income", "bank-account"]
+    assert table.events == ["waiting", "granted"]
 
 
 # --- a clerk here ---------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """An office's records: its flags, its clerk, its feed of changes; on both engines."""
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -86,6 +87,15 @@ async def test_a_changed_file_makes_the_next_version_and_announces_it(office, ha
     assert (now.version, now.values) == ("2", {"books": 3})
     assert (change.person, change.item, change.version) == ("L1", "loans", 2)
     assert await office.changes(after=change.number) == []
+
+
+async def test_another_flag_is_no_other_version(office, hanako):
+    await office.load("L1", hanako, [LOANS])
+    await office.load("L1", hanako, [replace(LOANS, flag="no-automatic-answer")])
+
+    assert (await read(office, "loans", inquirer="library")).version == "1"
+    assert await read(office, "loans") == "waits"
+    assert await office.changes() == []
 
 
 async def test_what_the_office_changed_itself_survives_loading(office, hanako):

@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.gateway.contract import (
     ConsentEnded,
+    InquiryReply,
     InquiryRequest,
     NotConsented,
     Receipt,
@@ -43,7 +44,7 @@ from kiban.identity.authority.contract import (
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.outbox import Outbox
-from kiban.shared.problems import Problem
+from kiban.shared.problems import NotFound, Problem
 from kiban.world.office import answers, application, decisions, store
 from kiban.world.office.agencies import Acceptance, Agency, Read
 from kiban.world.office.answers import AnswerWrong, Form
@@ -186,25 +187,35 @@ class Examination:
     async def _read(
         self, found: store.Application, signed: Application, read: Read
     ) -> store.Reading:
-        person, exchange = found.accepted.person, None
+        person = found.accepted.person
         if read.provider is None:
             statement = await self.neighbours.mesh.read_own(person, read.item)
-        else:
-            statement, exchange = await self._inquired(found, read, self._consent(signed, read))
-        reading = store.Reading(read.item, statement)
-        async with self.db.begin() as connection:
-            await store.keep_reading(
-                connection,
-                found.accepted.application,
-                reading,
-                exchange=exchange,
-                at=self.clock(),
-            )
-        return reading
+            return await self._kept(found, store.Reading(read.item, statement), None, self.clock())
+        try:
+            reply = await self._asked(found, read, self._consent(signed, read))
+        except (NotConsented, ConsentEnded) as problem:
+            raise self._without_consent(read) from problem
+        if reply.waits:
+            await self._kept(found, store.Reading(read.item, None), reply.exchange, None)
+            await self._settle(found, Decision("waiting", decisions.BEING_READ))
+            raise NotYet("a person at the provider decides first", provider=read.provider)
+        reading = store.Reading(read.item, reply.statements[0])
+        return await self._kept(found, reading, reply.exchange, self.clock())
 
-    async def _inquired(
+    async def _asked(
         self, found: store.Application, read: Read, consent: str | None
-    ) -> tuple[Statement | None, str]:
+    ) -> InquiryReply:
+        """One exchange for one item: what waits for a clerk elsewhere is asked again, not anew."""
+        async with self.db.read() as connection:
+            waiting = await store.waiting_exchange(
+                connection, found.accepted.application, read.item
+            )
+        if waiting is not None:
+            try:
+                return await self.neighbours.mesh.ask_again(waiting)
+            except NotFound:
+                # It was answered to a process that died before it had kept the answer.
+                pass
         request = InquiryRequest(
             provider=str(read.provider),
             affair=str(read.affair),
@@ -212,14 +223,20 @@ class Examination:
             people=[found.accepted.person],
             consent=consent,
         )
-        try:
-            reply = await self.neighbours.mesh.inquire(request)
-        except (NotConsented, ConsentEnded) as problem:
-            raise self._without_consent(read) from problem
-        if reply.waits:
-            await self._settle(found, Decision("waiting", decisions.BEING_READ))
-            raise NotYet("a person at the provider decides first", provider=read.provider)
-        return reply.statements[0], reply.exchange
+        return await self.neighbours.mesh.inquire(request)
+
+    async def _kept(
+        self,
+        found: store.Application,
+        reading: store.Reading,
+        exchange: str | None,
+        at: datetime | None,
+    ) -> store.Reading:
+        async with self.db.begin() as connection:
+            await store.keep_reading(
+                connection, found.accepted.application, reading, exchange=exchange, at=at
+            )
+        return reading
 
     def _consent(self, signed: Application, read: Read) -> str | None:
         if not read.by_consent:

@@ -23,6 +23,10 @@ class Mesh(Protocol):
         """Ask another agency about people whom the office calls by its own numbers."""
         ...
 
+    async def ask_again(self, exchange: str) -> InquiryReply:
+        """Ask once more what waited for a clerk at the provider; `NotFound` if nothing waits there."""
+        ...
+
     async def read_own(self, person: str, item: str) -> Statement | None:
         """Give the statement that the gateway makes of the office's own record, with its digest."""
         ...

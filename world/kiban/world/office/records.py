@@ -110,10 +110,10 @@ class OfficeRecords:
             for entry in entries:
                 kept = await store.find_record(connection, person, entry.item)
                 if kept is None or kept.loaded != entry.digest:
-                    await self._write(connection, person, entry, new=kept is None)
+                    await self._write(connection, person, entry, kept)
 
     async def _write(
-        self, connection: AsyncConnection, person: str, entry: Entry, *, new: bool
+        self, connection: AsyncConnection, person: str, entry: Entry, kept: Kept | None
     ) -> None:
         version = await store.write_record(
             connection,
@@ -124,7 +124,7 @@ class OfficeRecords:
             flag=entry.flag,
             loaded=entry.digest,
         )
-        if not new:
+        if kept is not None and version != kept.version:
             await self.announce(connection, person, entry.item, version)
 
     async def change(

@@ -92,7 +92,7 @@ readings = Table(
     Column("item", String(63), nullable=False),
     Column("statement", JSONDocument),
     Column("exchange", String(32)),
-    Column("read_at", Instant, nullable=False),
+    Column("read_at", Instant),  # none while a clerk at the provider has not decided
     PrimaryKeyConstraint("application", "item"),
 )
 
@@ -153,9 +153,9 @@ async def write_record(
     flag: str = "",
     loaded: str | None = None,
 ) -> int:
-    """Write a record or its next version, and give the version."""
+    """Write a record and give its version, which rises where values or day are other ones."""
     known = await find_record(connection, person, item)
-    version = 1 if known is None else known.version + 1
+    version = _version(known, values, as_of)
     row = {
         "values": dict(values),
         "as_of": as_of.isoformat(),
@@ -171,6 +171,13 @@ async def write_record(
             update(records).where(c.person == person, c.item == item).values(row)
         )
     return version
+
+
+def _version(known: Kept | None, values: Mapping[str, JsonValue], as_of: date) -> int:
+    if known is None:
+        return 1
+    same = (known.held.values, known.held.as_of) == (dict(values), as_of.isoformat())
+    return known.version + (not same)
 
 
 async def note_change(
@@ -335,21 +342,34 @@ async def keep_reading(
     reading: Reading,
     *,
     exchange: str | None,
-    at: datetime,
+    at: datetime | None,
 ) -> None:
+    """Keep what was read, or without a time: that the exchange waits for a clerk at the provider."""
+    c = readings.c
     row = {
-        "application": application,
-        "item": reading.item,
         "statement": reading.statement.model_dump() if reading.statement else None,
         "exchange": exchange,
         "read_at": at,
     }
-    await connection.execute(insert_new(readings).values(row))
+    known = {"application": application, "item": reading.item}
+    if not (await connection.execute(insert_new(readings).values(**known, **row))).rowcount:
+        here = (c.application == application) & (c.item == reading.item) & c.read_at.is_(None)
+        await connection.execute(update(readings).where(here).values(row))
 
 
 async def kept_readings(connection: AsyncConnection, application: str) -> Sequence[Reading]:
-    query = select(readings).where(readings.c.application == application)
+    c = readings.c
+    query = select(readings).where(c.application == application, c.read_at.is_not(None))
     return [
         Reading(row.item, Statement.model_validate(row.statement) if row.statement else None)
         for row in await connection.execute(query)
     ]
+
+
+async def waiting_exchange(connection: AsyncConnection, application: str, item: str) -> str | None:
+    """The exchange in which this item waits for a clerk at the provider."""
+    c = readings.c
+    query = select(c.exchange).where(
+        c.application == application, c.item == item, c.read_at.is_(None)
+    )
+    return (await connection.execute(query)).scalar_one_or_none()

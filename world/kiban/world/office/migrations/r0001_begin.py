@@ -64,6 +64,6 @@ def upgrade() -> None:
         sa.Column("item", sa.String(63), nullable=False),
         sa.Column("statement", JSONDocument),
         sa.Column("exchange", sa.String(32)),
-        sa.Column("read_at", Instant, nullable=False),
+        sa.Column("read_at", Instant),
         sa.PrimaryKeyConstraint("application", "item"),
     )
