@@ -109,3 +109,14 @@ async def test_the_portal_keeps_no_name_no_value_and_no_certificate(country):
     for secret in ("花子", "ミホン", "3460000", "9990512", "1990-05-12", "HANAKO512"):
         assert secret.encode() not in kept, secret
         assert secret.encode().hex().encode() not in kept, secret
+
+
+async def test_the_history_agrees_with_an_offices_own_record(country):
+    hanako = await at_the_form(country)
+    await looks_at(hanako, "tax/exchange-records")
+    await country.settles()
+
+    await goes(hanako, "/history")
+
+    assert "一致しています" in hanako.page.part("compared").text
+    assert "一致しません" not in hanako.page.part("compared").text

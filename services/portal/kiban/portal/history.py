@@ -95,15 +95,19 @@ class History:
 
     async def read(self, person: str, page: int) -> Stretch:
         """Give one page, newest first; pages count from one."""
-        lines = (await self.log.read_lines(person)).lines
+        lines = await self.lines(person)
         pages = max(1, -(-len(lines) // PAGE))
         here = min(max(page, 1), pages)
         shown = lines[(here - 1) * PAGE : here * PAGE]
         return Stretch(await self._proven(shown), here, pages, len(lines))
 
+    async def lines(self, person: str) -> Sequence[Line]:
+        """Every line of this person's, newest first."""
+        return (await self.log.read_lines(person)).lines
+
     async def entry(self, person: str, leaf: str) -> Entry:
         """Give one line of this person's, with its proof."""
-        lines = (await self.log.read_lines(person)).lines
+        lines = await self.lines(person)
         mine = [line for line in lines if line.leaf == leaf]
         if not mine:
             raise NotFound("no line of yours has this leaf")
@@ -111,7 +115,7 @@ class History:
 
     async def findings(self, person: str) -> tuple[Finding, ...]:
         """What did not fit in exchanges of this person's."""
-        lines = (await self.log.read_lines(person)).lines
+        lines = await self.lines(person)
         mine = {line.exchange for line in lines}
         return tuple(
             one for one in (await self.log.read_findings()).findings if one.exchange in mine

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Depends, FastAPI, Query, Request
 from starlette.responses import Response
 
-from kiban.portal import values
+from kiban.portal import comparing, values
 from kiban.portal.applications import Application
 from kiban.portal.approvals import Consent
 from kiban.portal.approving import Approving
@@ -78,6 +78,9 @@ class OwnPages:
                 stretch=await self.history.read(visitor.person, page),
                 findings=await self.history.findings(visitor.person),
                 basis=self.history.basis,
+                compared=comparing.compare(
+                    await self.history.lines(visitor.person), self.looking.offered(visitor)
+                ),
             )
 
         @app.get("/history/{leaf}", include_in_schema=False)
