@@ -246,13 +246,18 @@ class Stretch:
         self.next = following
 
 
+async def sent(store: Store, state: str, digest: str = "d" * 64) -> None:
+    async with store.begin() as rows:
+        await rows.open_application(application(state))
+        await rows.advance("a" * 32, state, leaving=(state,), at=NOON, digest=digest)
+
+
 def hearing(store: Store, *receipts: Receipt) -> Receipts:
     return Receipts(store, Feed(*receipts), ("kamakura",), lambda: datetime(2026, 4, 2, tzinfo=UTC))
 
 
 async def test_receipts_become_notices_once_each(store):
-    async with store.begin() as rows:
-        await rows.open_application(application("submitted"))
+    await sent(store, "submitted")
     told = (receipt(), receipt("waiting", 1), receipt("granted", 2))
 
     first, second = await hearing(store, *told).poll(), await hearing(store, *told).poll()
@@ -273,8 +278,7 @@ async def test_receipts_become_notices_once_each(store):
 
 
 async def test_two_copies_of_the_portal_tell_a_citizen_once(store):
-    async with store.begin() as rows:
-        await rows.open_application(application("submitted"))
+    await sent(store, "submitted")
     told = (receipt(), receipt("granted", 1))
 
     counted = await asyncio.gather(*(hearing(store, *told).poll() for _ in range(3)))
@@ -293,9 +297,30 @@ async def test_a_receipt_for_what_was_never_sent_there_is_passed_over(store):
         assert await rows.notices("hanako") == []
 
 
-async def test_a_receipt_that_was_signed_on_the_way_counts_as_well(store):
+async def test_a_receipt_for_another_text_than_was_signed_decides_nothing(store):
     async with store.begin() as rows:
-        await rows.open_application(application("signed"))
+        await rows.open_application(application("submitted"))
+        await rows.advance("a" * 32, "submitted", leaving=("submitted",), at=NOON, digest="e" * 64)
+
+    await hearing(store, receipt("granted")).poll()
+
+    async with store.read() as rows:
+        assert (await rows.application("a" * 32, "hanako")).state == "submitted"
+        assert [one.what for _, one in await rows.operations("hanako")] == ["receipt-doubtful"]
+
+
+async def test_terms_without_a_yes_are_forgotten_after_a_day(store, db):
+    async with store.begin() as rows:
+        await rows.ask_approval(approval("6" * 32, records=(record("5" * 32),)))
+        await rows.ask_approval(approval(asked_at=NOON + timedelta(days=2)))
+
+    async with db.read() as connection:
+        kept = (await connection.execute(sa.select(tables.CONSENTS.c.id))).scalars().all()
+    assert set(kept) == {"1" * 32, "2" * 32}
+
+
+async def test_a_receipt_that_was_signed_on_the_way_counts_as_well(store):
+    await sent(store, "signed")
 
     await hearing(store, receipt()).poll()
 

@@ -1,9 +1,10 @@
 """Terms: what is put to the citizen is exactly what will be read, and by whom."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from kiban.gateway.contract import ConsentRecord, terms_digest
 from kiban.portal import terms
+from kiban.portal.country import JAPAN
 from kiban.portal.terms import Wish
 from tests.portal.builders import NOON, country, ids, procedure
 
@@ -35,7 +36,19 @@ def test_only_what_the_law_asks_consent_for_is_consented_to():
     assert (given.reader, given.provider, given.item) == ("kamakura", "accounts", "bank-account")
     assert given.affair == "child-allowance"
     assert given.purpose == dict(procedure().purpose)
-    assert given.until == int((NOON + timedelta(days=60)).timestamp())
+    assert given.until == int(datetime(2026, 6, 1, tzinfo=JAPAN).timestamp())
+
+
+def test_the_card_shows_the_same_moments_as_the_page_before_it():
+    later = terms.for_procedure(
+        procedure(),
+        country(),
+        at=NOON + timedelta(minutes=7),
+        session_ends=SESSION_ENDS,
+        new_id=ids(),
+    )
+
+    assert [one.until for one in later.records] == [one.until for one in made().records]
 
 
 def test_the_parties_are_providers_and_readers_but_not_the_portal():

@@ -26,6 +26,7 @@ from kiban.portal.errands import Errand
 from kiban.portal.sessions import Visitor
 from kiban.portal.store.rows import Rows, Store
 from kiban.portal.terms import Terms
+from kiban.shared import trace
 from kiban.shared.problems import Problem
 
 _log = logging.getLogger("kiban.portal")
@@ -75,6 +76,7 @@ class Approving:
             asked_at=self.clock(),
             records=terms.records,
         )
+        trace.saw(asks=", ".join(record.item for record in terms.records))
         async with self.store.begin() as rows:
             await rows.ask_approval(approval)
             subject = await rows.subject(visitor.person)

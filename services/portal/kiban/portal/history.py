@@ -16,13 +16,13 @@ from typing import Protocol
 
 from kiban.gateway.contract import Finding, Findings, Line, Lines
 from kiban.portal import proofs
-from kiban.portal.contract import ProofRefused
 from kiban.portal.country import SELF, Country, Text
 from kiban.portal.proofs import Inclusion, Verified
 from kiban.shared.problems import NotFound, Problem
 
 PAGE = 20
 """Lines on one page."""
+NOBODY = "opens-to-nobody"
 
 
 class Proof(Protocol):
@@ -61,29 +61,27 @@ class Entry:
     verified: Verified | None
     problem: str | None
     """Why there is no verified proof: the slug."""
+    own: bool
+    """Whether it is the citizen's own doing at the portal: a look at own information, a login."""
 
     @property
     def at(self) -> datetime | None:
         return None if self.line.at is None else datetime.fromtimestamp(self.line.at, UTC)
 
-    @property
-    def own(self) -> bool:
-        """Whether the citizen looked at their own information here."""
-        return self.line.affair == SELF
-
-    @property
-    def troubled(self) -> bool:
-        return self.line.finding is not None or self.problem == ProofRefused.slug
-
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """One page of a person's history."""
+    """One page of a person's history, and what does not fit in the records."""
 
     entries: tuple[Entry, ...]
     page: int
     pages: int
-    lines: int
+    lines: tuple[Line, ...]
+    """All of them, whatever the page shows."""
+    findings: tuple[Finding, ...]
+    """In exchanges of this person's."""
+    strangers: tuple[Finding, ...]
+    """In exchanges that open to nobody: whose they are cannot be known, so everybody is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,31 +93,26 @@ class History:
 
     async def read(self, person: str, page: int) -> Stretch:
         """Give one page, newest first; pages count from one."""
-        lines = await self.lines(person)
-        pages = max(1, -(-len(lines) // PAGE))
+        lines, found = await asyncio.gather(self.log.read_lines(person), self.log.read_findings())
+        pages = max(1, -(-len(lines.lines) // PAGE))
         here = min(max(page, 1), pages)
-        shown = lines[(here - 1) * PAGE : here * PAGE]
-        return Stretch(await self._proven(shown), here, pages, len(lines))
-
-    async def lines(self, person: str) -> Sequence[Line]:
-        """Every line of this person's, newest first."""
-        return (await self.log.read_lines(person)).lines
+        mine = {line.exchange for line in lines.lines}
+        return Stretch(
+            entries=await self._proven(lines.lines[(here - 1) * PAGE : here * PAGE]),
+            page=here,
+            pages=pages,
+            lines=tuple(lines.lines),
+            findings=tuple(one for one in found.findings if one.exchange in mine),
+            strangers=tuple(one for one in found.findings if one.what == NOBODY),
+        )
 
     async def entry(self, person: str, leaf: str) -> Entry:
         """Give one line of this person's, with its proof."""
-        lines = await self.lines(person)
+        lines = (await self.log.read_lines(person)).lines
         mine = [line for line in lines if line.leaf == leaf]
         if not mine:
             raise NotFound("no line of yours has this leaf")
         return (await self._proven(mine))[0]
-
-    async def findings(self, person: str) -> tuple[Finding, ...]:
-        """What did not fit in exchanges of this person's."""
-        lines = await self.lines(person)
-        mine = {line.exchange for line in lines}
-        return tuple(
-            one for one in (await self.log.read_findings()).findings if one.exchange in mine
-        )
 
     def basis(self, line: Line) -> Text | None:
         """The provision on which an exchange rests, in words; None where it was the person's own act."""
@@ -133,6 +126,7 @@ class History:
         return tuple(await asyncio.gather(*(self._prove(line, log_key) for line in lines)))
 
     async def _prove(self, line: Line, log_key: str) -> Entry:
+        own = self._own(line)
         try:
             proof = await self.log.prove(line.leaf)
             inclusion = Inclusion(
@@ -140,5 +134,11 @@ class History:
             )
             verified = proofs.verify(inclusion, leaf=line.leaf, log_key=log_key)
         except Problem as problem:
-            return Entry(line, None, problem.slug)
-        return Entry(line, verified, None)
+            return Entry(line, None, problem.slug, own)
+        return Entry(line, verified, None, own)
+
+    def _own(self, line: Line) -> bool:
+        if line.kind == "acquire":
+            return line.provider == self.country.portal
+        by_portal = line.inquirer == self.country.portal
+        return line.kind == "inquiry" and by_portal and line.affair == SELF

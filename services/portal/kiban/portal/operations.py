@@ -22,6 +22,7 @@ What = Literal[
     "application-undeliverable",
     "application-discarded",
     "consent-ended",
+    "receipt-doubtful",
     "once-only-refused",
 ]
 

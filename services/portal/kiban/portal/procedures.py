@@ -91,6 +91,11 @@ class Procedures:
     def __iter__(self) -> Iterator[Procedure]:
         return iter(self.by_id.values())
 
+    def name(self, name: str) -> Text:
+        """What a procedure is called; one that was taken out of the country by its id."""
+        known = self.by_id.get(name)
+        return known.name if known else {"ja": name, "en": name}
+
     def find(self, name: str) -> Procedure:
         if name not in self.by_id:
             raise ProcedureUnknown(f"no file of procedures/ has the id {name}")

@@ -5,7 +5,8 @@ Each office keeps a feed of what became of its applications, signed and sealed f
 opens and verifies it; the portal reads on from where it was, and a receipt becomes a notice in the transaction that
 moves the cursor, so that none is lost and none is told twice.
 
-Refused, in silence: a receipt about an application that this office was never sent.
+Refused: a receipt about an application that this office was never sent, or about another text than the citizen
+signed; of the latter the citizen is told.
 Source: DESIGN 4 (step 7).
 """
 
@@ -102,6 +103,14 @@ class Receipts:
             application = await rows.applied_to(receipt.application, office)
             if application is None or not application.sent:
                 _log.warning("%s told of an application that it was never sent", office)
+                continue
+            if receipt.digest != application.digest:
+                await rows.note(
+                    application.person,
+                    "receipt-doubtful",
+                    application.procedure,
+                    at=self.clock(),
+                )
                 continue
             at = datetime.fromtimestamp(receipt.at, UTC)
             if await rows.tell(application.person, receipt, at=at):

@@ -11,10 +11,10 @@ Source: DESIGN 5.6, the protocol's page 5.6.
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 
 from kiban.gateway.contract import ConsentRecord
-from kiban.portal.country import SELF, Country
+from kiban.portal.country import JAPAN, SELF, Country, today
 from kiban.portal.procedures import Procedure
 from kiban.shared import canonical
 
@@ -94,7 +94,7 @@ def for_procedure(
             item=field.item,
             purpose=dict(procedure.purpose),
             starts=_seconds(at - _A_LITTLE_EARLIER),
-            until=_seconds(at + timedelta(days=procedure.consent_days)),
+            until=_seconds(_end_of_day(at, procedure.consent_days)),
             uses="repeated",
         )
         for field in procedure.held
@@ -118,6 +118,12 @@ def _for_your_eyes(
         until=_seconds(until),
         uses="repeated",
     )
+
+
+def _end_of_day(at: datetime, days: int) -> datetime:
+    """Midnight in Japan: the same whenever on a day the terms are written, here and on the card's page."""
+    last = today(at) + timedelta(days=days + 1)
+    return datetime.combine(last, time(), JAPAN)
 
 
 def _seconds(at: datetime) -> int:

@@ -53,7 +53,7 @@ class FrontPages:
                 visitor,
                 procedures=list(self.procedures),
                 applications=applications,
-                name=lambda one: self.procedures.find(one.procedure).name,
+                name=lambda one: self.procedures.name(one.procedure),
             )
 
         @app.get("/procedures/{name}", include_in_schema=False, dependencies=[Depends(anyone)])

@@ -7,7 +7,6 @@ from fastapi import Depends, FastAPI, Query, Request
 from starlette.responses import Response
 
 from kiban.portal import comparing, values
-from kiban.portal.applications import Application
 from kiban.portal.approvals import Consent
 from kiban.portal.approving import Approving
 from kiban.portal.history import History
@@ -71,16 +70,14 @@ class OwnPages:
             page: Annotated[int, Query(ge=1, le=10_000)] = 1,
         ) -> Response:
             """Show every exchange about the citizen, each with a verified proof."""
+            stretch = await self.history.read(visitor.person, page)
             return await self.site.show(
                 request,
                 "history.html",
                 visitor,
-                stretch=await self.history.read(visitor.person, page),
-                findings=await self.history.findings(visitor.person),
+                stretch=stretch,
                 basis=self.history.basis,
-                compared=comparing.compare(
-                    await self.history.lines(visitor.person), self.looking.offered(visitor)
-                ),
+                compared=comparing.compare(stretch.lines, self.looking.offered(visitor)),
             )
 
         @app.get("/history/{leaf}", include_in_schema=False)
@@ -139,7 +136,7 @@ class OwnPages:
                 "notices.html",
                 visitor,
                 notices=found,
-                about={one.id: self._name(one) for one in applications},
+                about={one.id: self.procedures.name(one.procedure) for one in applications},
             )
 
         @app.get("/operations", include_in_schema=False)
@@ -156,9 +153,6 @@ class OwnPages:
             )
 
     # --- how ---------------------------------------------------------------------------------------
-
-    def _name(self, application: Application) -> dict[str, str]:
-        return dict(self.procedures.find(application.procedure).name)
 
     def _known_as(self, about: str) -> list[dict[str, str]]:
         """What an operation is about, in words: procedures and items; numbers stay unsaid."""

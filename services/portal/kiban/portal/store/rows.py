@@ -42,6 +42,7 @@ from kiban.shared.settings import Secret
 PAGE = 50
 """Rows that a page shows of a list without an end."""
 KEEP_SESSIONS = timedelta(days=30)
+KEEP_UNAPPROVED = timedelta(days=1)
 
 
 class Store:
@@ -133,6 +134,7 @@ class Rows:
     # --- approvals and consents --------------------------------------------------------------------
 
     async def ask_approval(self, approval: Approval) -> None:
+        await self._forget_unapproved(approval)
         await self.connection.execute(
             insert_new(APPROVALS).values(
                 id=approval.id,
@@ -154,6 +156,19 @@ class Rows:
             for place, record in enumerate(approval.records)
         ]
         await self.connection.execute(insert_new(CONSENTS), rows)
+
+    async def _forget_unapproved(self, approval: Approval) -> None:
+        """Terms to which the person never said yes are kept for a day."""
+        c = APPROVALS.c
+        old = select(c.id).where(
+            c.person == approval.person,
+            c.approved_at.is_(None),
+            c.asked_at < approval.asked_at - KEEP_UNAPPROVED,
+        )
+        stale = list((await self.connection.execute(old)).scalars())
+        if stale:
+            await self.connection.execute(delete(CONSENTS).where(CONSENTS.c.approval.in_(stale)))
+            await self.connection.execute(delete(APPROVALS).where(c.id.in_(stale)))
 
     async def approval(self, name: str, person: str) -> Approval | None:
         query = select(APPROVALS).where(APPROVALS.c.id == name, APPROVALS.c.person == person)
