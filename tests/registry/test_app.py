@@ -183,6 +183,18 @@ async def test_a_cache_may_keep_an_answer_until_the_register_changes(opened, set
     assert changed.status == 200
 
 
+@pytest.mark.parametrize(
+    "path", ["/municipalities/142042", "/towns/142042-k2nx7g4cs", f"/legal-entities/{WORKS}"]
+)
+async def test_the_short_way_answers_as_the_usual_one(registry, path):
+    short, usual = await get(registry, path), await get(registry, f"{path}?valid_at=2026-04-01")
+    head = await registry._http.send("HEAD", ORIGIN + path)
+
+    assert short.content == usual.content
+    assert dict(short.headers) == dict(usual.headers)
+    assert head.status == 405
+
+
 async def test_an_address_in_words_is_kept_by_no_cache(registry):
     url = f"{ORIGIN}/addresses/resolve"
     said = {"content-type": "application/json"}

@@ -9,6 +9,9 @@ from kiban.shared.problems import Malformed
 from tests.registry.places import ROWS, row, small_gazetteer
 
 
+pytestmark = pytest.mark.xdist_group("japan")  # one worker holds all of it
+
+
 def every_town(gazetteer):
     for shelf in gazetteer.shelves.values():
         for place in shelf.all():

@@ -6,13 +6,15 @@ entities, and puts everything that is listed into memory.  All of it is public, 
 keep the answers for a while; an address in somebody's own words travels in a body and is kept by nobody.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import date
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Path, Query, Request, Response
+from fastapi.routing import APIRoute
 from pydantic import AwareDatetime
+from starlette.types import Receive, Scope, Send
 
 from kiban.registry import intake
 from kiban.registry.contract import (
@@ -89,36 +91,74 @@ def _desk(app: FastAPI) -> Desk:
 
 def _public(request: Request, shape: Shape) -> Response:
     """Answer with a tag of the register's state and the software's version; not at all where it is known."""
-    desk, version = _desk(request.app), request.app.version
-    tag = f'"{version}-{desk.listed.sequence}"'
+    app: FastAPI = request.app
+    tag = f'"{app.version}-{_desk(app).listed.sequence}"'
     headers = {"etag": tag, "cache-control": CACHED}
-    known = request.headers.get("if-none-match", "")
-    if tag in (each.strip().removeprefix("W/") for each in known.split(",")):
+    known = request.headers.get("if-none-match")
+    if known and tag in (each.strip().removeprefix("W/") for each in known.split(",")):
         return Response(status_code=304, headers=headers)
     return Response(shape.model_dump_json(), media_type="application/json", headers=headers)
 
 
+Listed = Callable[[Desk, str], Shape | None]
+
+
+def _look_up(listed: Listed) -> type[APIRoute]:
+    """
+    Make the kind of route that looks something up by its id alone.
+
+    What is listed is answered before FastAPI solves parameters and dependencies, which costs several times the
+    look-up.  Anything else, an id that is not listed or a question with a query, goes the usual way.
+    """
+
+    class LookUp(APIRoute):
+        async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+            shape = None
+            if scope["method"] == "GET" and not scope["query_string"]:
+                (name,) = scope["path_params"].values()
+                shape = listed(_desk(scope["app"]), name)
+            if shape is None:
+                await super().handle(scope, receive, send)
+            else:
+                await _public(Request(scope), shape)(scope, receive, send)
+
+    return LookUp
+
+
 def _by_id(app: FastAPI) -> None:
-    @app.get("/municipalities/{code}", response_model=Municipality, dependencies=[Depends(anyone)])
     async def read_municipality(
         request: Request, code: Code, valid_at: ValidAt = None, known_at: KnownAt = None
     ) -> Response:
         """Read a municipality or a ward by its six-digit code."""
         return _public(request, await _desk(app).read_municipality(code, valid_at, known_at))
 
-    @app.get("/towns/{town_id}", response_model=Town, dependencies=[Depends(anyone)])
     async def read_town(
         request: Request, town_id: Id, valid_at: ValidAt = None, known_at: KnownAt = None
     ) -> Response:
         """Read a town by its id, also one that is no longer listed."""
         return _public(request, await _desk(app).read_town(town_id, valid_at, known_at))
 
-    @app.get("/legal-entities/{number}", response_model=LegalEntity, dependencies=[Depends(anyone)])
     async def read_legal_entity(
         request: Request, number: Number, valid_at: ValidAt = None, known_at: KnownAt = None
     ) -> Response:
         """Read a legal entity by its corporate number."""
         return _public(request, await _desk(app).read_legal_entity(number, valid_at, known_at))
+
+    for path, route, shape, listed in (
+        ("/municipalities/{code}", read_municipality, Municipality, Desk.listed_municipality),
+        ("/towns/{town_id}", read_town, Town, Desk.listed_town),
+        ("/legal-entities/{number}", read_legal_entity, LegalEntity, Desk.listed_legal_entity),
+    ):
+        app.router.add_api_route(
+            path,
+            route,
+            methods=["GET"],
+            response_model=shape,
+            dependencies=[
+                Depends(anyone)
+            ],  # what the short way does not ask, there is nobody to refuse
+            route_class_override=_look_up(listed),
+        )
 
 
 def _by_search(app: FastAPI) -> None:

@@ -52,7 +52,8 @@ class Shelf:
             "I", sorted({int(each.code) for held in ordered for each in held.facts.postal})
         )
 
-    def __len__(self) -> int:
+    @property
+    def size(self) -> int:
         return self.text.count(_NAME) - 1
 
     def town(self, town_id: str) -> Held[TownFacts] | None:
@@ -149,7 +150,7 @@ class Gazetteer:
 
     def town(self, town_id: str) -> Held[TownFacts] | None:
         shelf = self.shelves.get(town_id[:6])
-        return shelf.town(town_id) if shelf else None
+        return None if shelf is None else shelf.town(town_id)
 
     def parts(self, code: str) -> tuple[str, ...]:
         """Give a designated city's wards; any other municipality is its own only part."""
@@ -172,12 +173,12 @@ class Gazetteer:
             if len(self._known) >= _REMEMBERED:
                 self._known.pop(next(iter(self._known)))
             shelf = self.shelves.get(code)
-            self._known[code] = shelf.names() if shelf else {}
+            self._known[code] = {} if shelf is None else shelf.names()
         return self._known[code]
 
     @cached_property
     def towns(self) -> int:
-        return sum(map(len, self.shelves.values()))
+        return sum(shelf.size for shelf in self.shelves.values())
 
     @cached_property
     def order(self) -> list[str]:

@@ -125,17 +125,15 @@ def _town(
     place: MunicipalityFacts, named: _Named, of_it: list[tuple[Row, str]], *, alone: bool
 ) -> TownFacts:
     identity = _IDENTITY_OF_DIRECT if named.kind == "direct" else named.name
-    floors = any(_FLOOR.fullmatch(note) for _, note in of_it)
+    parts = {PostalCode(row.postal_code, note) for row, note in of_it}
+    floors = any(_FLOOR.fullmatch(part.note) for part in parts if part.note)
     return TownFacts(
         id=town_ids.mint(place.id, identity, reading="" if alone else named.kana),
         kind="building" if floors else named.kind,
         name=named.name,
         kana=named.kana,
         has_chome=any(row.has_chome for row, _ in of_it),
-        postal=tuple(
-            PostalCode(code, note)
-            for code, note in sorted({(row.postal_code, note) for row, note in of_it})
-        ),
+        postal=tuple(sorted(parts)),
     )
 
 

@@ -81,11 +81,22 @@ class Desk:
 
     # --- by id --------------------------------------------------------------------------------
 
+    def listed_municipality(self, code: str) -> Municipality | None:
+        return self._municipality(code) if code in self.listed.gazetteer.places else None
+
+    def listed_town(self, town_id: str) -> Town | None:
+        held = self.listed.gazetteer.town(town_id)
+        return self._town(held) if held else None
+
+    def listed_legal_entity(self, number: str) -> LegalEntity | None:
+        held = self.listed.directory.entity(number)
+        return self._legal_entity(held) if held else None
+
     async def read_municipality(
         self, code: str, valid_at: date | None, known_at: datetime | None
     ) -> Municipality:
-        if (valid_at or known_at) is None and code in self.listed.gazetteer.places:
-            return self._municipality(code)
+        if (valid_at or known_at) is None and (listed := self.listed_municipality(code)):
+            return listed
         version = await self.history.version(MunicipalityFacts, code, valid_at, known_at)
         if version is None:
             _check(check_municipality_code, code)
@@ -95,8 +106,8 @@ class Desk:
     async def read_town(
         self, town_id: str, valid_at: date | None, known_at: datetime | None
     ) -> Town:
-        if (valid_at or known_at) is None and (held := self.listed.gazetteer.town(town_id)):
-            return self._town(held)
+        if (valid_at or known_at) is None and (listed := self.listed_town(town_id)):
+            return listed
         version = await self.history.version(TownFacts, town_id, valid_at, known_at)
         place = await self.history.version(MunicipalityFacts, town_id[:6], valid_at, known_at)
         if version is None or place is None:
@@ -107,8 +118,8 @@ class Desk:
     async def read_legal_entity(
         self, number: str, valid_at: date | None, known_at: datetime | None
     ) -> LegalEntity:
-        if (valid_at or known_at) is None and (held := self.listed.directory.entity(number)):
-            return self._legal_entity(held)
+        if (valid_at or known_at) is None and (listed := self.listed_legal_entity(number)):
+            return listed
         version = await self.history.version(EntityFacts, number, valid_at, known_at)
         if version is None:
             _check(check_corporate_number, number)

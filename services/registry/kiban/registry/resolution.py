@@ -120,7 +120,7 @@ def _direct(gazetteer: Gazetteer, place: Place, rest: str) -> Held[TownFacts] | 
     if not _NUMBER.match(rest):
         return None
     shelf = gazetteer.shelves.get(place.facts.id)
-    held = map(shelf.at, shelf.called("")) if shelf else iter(())
+    held = iter(()) if shelf is None else map(shelf.at, shelf.called(""))
     return next((each for each in held if each.facts.kind == "direct"), None)
 
 

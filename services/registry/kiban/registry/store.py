@@ -226,8 +226,8 @@ def _edition(row: Row[Any]) -> Edition:
 
 
 def _body(facts: Facts) -> str:
-    said = {name: value for name, value in facts._asdict().items() if name not in _BESIDE}
-    return _JSON.encode(said)
+    """Write what has no column of its own: all but the id in front and the two days at the end."""
+    return _JSON.encode(dict(zip(facts._fields[1:-2], facts[1:-2], strict=True)))
 
 
 def _held(kind: type[Of], row: Sequence[Any]) -> Held[Of]:
@@ -241,7 +241,6 @@ def _held(kind: type[Of], row: Sequence[Any]) -> Held[Of]:
 
 _JSON = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _READ = json.JSONDecoder().decode
-_BESIDE = ("id", "valid_from", "valid_to")  # they have columns of their own
 _REGISTERS: dict[type[object], str] = {
     MunicipalityFacts: "municipality",
     TownFacts: "town",
