@@ -8,7 +8,6 @@ from kiban.registry.searching import Cursor, search
 from kiban.shared.problems import Malformed
 from tests.registry.places import ROWS, row, small_gazetteer
 
-
 pytestmark = pytest.mark.xdist_group("japan")  # one worker holds all of it
 
 
