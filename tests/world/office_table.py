@@ -22,6 +22,8 @@ from kiban.identity.authority.contract import (
 from kiban.shared import canonical
 from kiban.shared.problems import NotFound, Problem
 from kiban.world import cast
+from kiban.world.office.agencies import Holding
+from kiban.world.office.effects import Assignment, Effect
 from kiban.world.office.neighbours import Neighbours
 from kiban.world.office.office import Office
 from kiban.world.office.records import Entry
@@ -31,6 +33,14 @@ COUNTRY = cast.shipped_country()
 CAST = cast.load_checked(COUNTRY)
 HANAKO = person_number("kamakura", "hanako")
 CONSENT = "c0" * 16
+ALLOWANCE = Effect(
+    "allowance",
+    (
+        Assignment("from_month", "answer", name="from_month"),
+        Assignment("account", "read", item="bank-account", name="number"),
+        Assignment("decided", "day"),
+    ),
+)
 
 
 def statement(provider: str, item: str, held: Held) -> Statement:
@@ -230,3 +240,11 @@ def with_acceptance(**changed):
     acceptance = replace(kamakura.accepts[0], **changed.pop("acceptance", {}))
     agency = replace(kamakura, accepts=(acceptance,), **changed)
     return replace(CAST, agencies={**CAST.agencies, "kamakura": agency})
+
+
+def that_grants_an_allowance():
+    """The cast, with an office that writes and announces a record when it grants."""
+    return with_acceptance(
+        holds=(Holding("household"), Holding("allowance", announces=True)),
+        acceptance={"applies": (ALLOWANCE,)},
+    )

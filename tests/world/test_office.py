@@ -1,6 +1,5 @@
 """An office takes applications in once and decides each once, whatever happens in between."""
 
-import asyncio
 from datetime import timedelta
 
 import pytest
@@ -15,11 +14,16 @@ from kiban.identity.authority.contract import (
 from kiban.mesh.contract import NotPermitted
 from kiban.shared.problems import NotFound, Unavailable
 from kiban.world.office import decisions
-from kiban.world.office.agencies import Holding
 from kiban.world.office.decisions import Decision
-from kiban.world.office.effects import Assignment, Effect
 from kiban.world.office.records import NothingToDecide
-from tests.world.office_table import CONSENT, HANAKO, application, set_table, with_acceptance
+from tests.world.office_table import (
+    CONSENT,
+    HANAKO,
+    application,
+    set_table,
+    that_grants_an_allowance,
+    with_acceptance,
+)
 
 
 @pytest.fixture
@@ -288,23 +292,10 @@ async def test_a_clerk_decides_once_and_only_what_waits(with_a_clerk):
 
 # --- what a grant does ----------------------------------------------------------------------------
 
-ALLOWANCE = Effect(
-    "allowance",
-    (
-        Assignment("from_month", "answer", name="from_month"),
-        Assignment("account", "read", item="bank-account", name="number"),
-        Assignment("decided", "day"),
-    ),
-)
-
 
 @pytest.fixture
 async def with_effects(db, clock):
-    played = with_acceptance(
-        holds=(Holding("household"), Holding("allowance", announces=True)),
-        acceptance={"applies": (ALLOWANCE,)},
-    )
-    return await set_table(db, clock, played=played)
+    return await set_table(db, clock, played=that_grants_an_allowance())
 
 
 async def test_a_grant_writes_the_offices_own_record_and_announces_it(with_effects, clock):
@@ -330,97 +321,3 @@ async def test_a_refusal_writes_nothing(with_effects, clock):
 
     records = with_effects.office.records
     assert await records.read(HANAKO, "allowance", inquirer="tax", at=clock()) == "not-held"
-
-
-# --- power cuts -----------------------------------------------------------------------------------
-
-
-class PowerCut(BaseException):
-    """The process is gone: nothing of ours catches it."""
-
-
-class Dying:
-    """The office's database in a process that dies before, or after, its next-but-`left` commit."""
-
-    def __init__(self, db, *, committed: bool):
-        self._db, self.left, self.committed = db, -1, committed
-
-    def __getattr__(self, name):
-        return getattr(self._db, name)
-
-    def begin(self):
-        return _Transaction(self, self._db.begin())
-
-
-class _Transaction:
-    def __init__(self, dying, transaction):
-        self.dying, self.transaction = dying, transaction
-
-    async def __aenter__(self):
-        self.dying.left -= 1
-        return await self.transaction.__aenter__()
-
-    async def __aexit__(self, *error):
-        dies = self.dying.left == 0 and error[0] is None
-        if dies and not self.dying.committed:
-            await self.transaction.__aexit__(PowerCut, PowerCut(), None)
-            raise PowerCut
-        result = await self.transaction.__aexit__(*error)
-        if dies:
-            raise PowerCut
-        return result
-
-
-async def until_it_dies(table, accepted):
-    """Do the work of one process; whether it came to the end."""
-    try:
-        await table.office.desk.accept(accepted)
-        await table.examine()
-    except PowerCut:
-        return False
-    except BaseExceptionGroup:
-        return False
-    return True
-
-
-@pytest.mark.parametrize("committed", [False, True])
-async def test_a_power_cut_at_any_moment_loses_nothing_and_does_nothing_twice(db, clock, committed):
-    played = with_acceptance(
-        holds=(Holding("household"), Holding("allowance", announces=True)),
-        acceptance={"applies": (ALLOWANCE,)},
-    )
-    table = await set_table(db, clock, played=played)
-    told = []
-    for step in range(1, 60):
-        accepted = application(table, number=step)
-        mortal = Dying(db, committed=committed)
-        dying = await set_table(mortal, clock, played=played)
-        dying.mesh.told, mortal.left = told, step
-        ended = await until_it_dies(dying, accepted)
-
-        # The portal was not told that it arrived, so it sends it again; the claim runs out.
-        table = await set_table(db, clock, played=played)
-        table.mesh.told = told
-        await table.office.desk.accept(accepted)
-        clock.advance(timedelta(minutes=2))
-        await table.examine()
-
-        of_this = [receipt for receipt in told if receipt.application == f"{step:032x}"]
-        assert of_this, f"lost when it died at its transaction {step}"
-        assert all(receipt == of_this[0] for receipt in of_this), f"decided anew after {step}"
-        if ended:
-            break
-    else:
-        pytest.fail("the work never came to an end")
-    granted = await table.office.applications("granted")
-    assert len(granted) == step
-    assert len(await table.office.records.changes()) == step
-
-
-async def test_two_copies_of_an_office_decide_once(db, clock):
-    one, other = await set_table(db, clock), await set_table(db, clock)
-    await one.office.desk.accept(application(one))
-
-    await asyncio.gather(one.examine(), other.examine())
-
-    assert one.events + other.events == ["granted"]
