@@ -41,3 +41,16 @@ def test_an_item_without_a_layout_is_shown_by_its_own_names():
     (found,) = values.of(statement("shoes", "tax", size=25), country())
 
     assert (found.label["en"], found.text) == ("size", "25")
+
+
+def test_an_agencys_own_record_is_told_in_the_countrys_words():
+    noted = {"exchange": "e" * 32, "side": "asked", "counterpart": "tax", "kind": "inquiry"}
+    note = {**noted, "about": "income", "at": "2026-04-01T00:00:00+00:00"}
+
+    (found,) = values.of(statement("exchange-records", "kamakura", exchanges=[note]), country())
+
+    told = {one.label["en"]: one for one in found.rows[0]}
+    assert told["Counterpart"].name["ja"] == "税務署（模擬）"
+    assert told["Item"].name["en"] == "Income"
+    assert (told["Kind"].kind, told["Side"].kind) == ("word", "word")
+    assert told["Time"].moment.year == 2026

@@ -14,6 +14,7 @@ Source: DESIGN 3 (portal), 4 (step 4), 8; once-only when it is shown.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
+from datetime import date
 from typing import Literal, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -63,6 +64,14 @@ class Seen(Shape):
             exchange=self.exchange,
             leaf=self.leaf,
         )
+
+    @property
+    def since(self) -> date | None:
+        """Since when the record says so; nothing where the provider gave no real day."""
+        try:
+            return date.fromisoformat(self.statement.as_of) if self.statement else None
+        except ValueError:
+            return None
 
     @property
     def settled(self) -> bool:

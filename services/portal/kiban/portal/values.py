@@ -3,11 +3,12 @@ Values: a statement as the citizen reads it, field by field, under the names tha
 
 A provider's answer is data of a layout; a page wants words, days and amounts.  Nothing is left out: a field that the
 layout does not know is shown under its own name, because what an office says of a person is never hidden from them.
+An agency's own record of exchanges, which the mesh itself lays out, is told in the country's words.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Literal
 
 from pydantic import JsonValue
@@ -15,7 +16,12 @@ from pydantic import JsonValue
 from kiban.gateway.contract import Statement
 from kiban.portal.country import Country, Field, Text
 
-Kind = Literal["text", "day", "number", "yen", "truth", "list"]
+Kind = Literal["text", "name", "word", "day", "moment", "number", "yen", "truth", "list"]
+RECORDS = "exchange-records"
+WORDS = frozenset(
+    {"asked", "answered", "inquiry", "submission", "approve", "acquire", "subscribe", "announce"}
+)
+"""What a record of exchanges says of an exchange; each is a text of the catalogue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +31,40 @@ class Value:
     label: Text
     kind: Kind
     text: str = ""
+    name: Text | None = None
     day: date | None = None
+    moment: datetime | None = None
     number: int = 0
-    rows: tuple[tuple["Value", ...], ...] = ()
+    rows: "Rows" = ()
+
+
+Rows = tuple[tuple[Value, ...], ...]
 
 
 def of(statement: Statement, country: Country) -> tuple[Value, ...]:
     """Give the fields of a statement in the order of its layout."""
     item = country.item(statement.item, statement.layout)
-    return _fields(statement.values, item.fields if item else ())
+    found = _fields(statement.values, item.fields if item else ())
+    if statement.item != RECORDS:
+        return found
+    return tuple(replace(one, rows=_in_words(one.rows, country)) for one in found)
+
+
+def _in_words(rows: Rows, country: Country) -> Rows:
+    return tuple(tuple(_told(one, country) for one in row) for row in rows)
+
+
+def _told(value: Value, country: Country) -> Value:
+    """One field of a record of exchanges: agencies and items by their names, times as times."""
+    if value.text in WORDS:
+        return replace(value, kind="word")
+    if value.text in country.agencies:
+        return replace(value, kind="name", name=country.agency_name(value.text))
+    if country.item(value.text) is not None:
+        return replace(value, kind="name", name=country.item_name(value.text))
+    if moment := _moment(value.text):
+        return replace(value, kind="moment", moment=moment)
+    return value
 
 
 def _fields(values: Mapping[str, JsonValue], known: Iterable[Field]) -> tuple[Value, ...]:
@@ -67,3 +98,11 @@ def _day(text: str) -> date | None:
         return date.fromisoformat(text)
     except ValueError:
         return None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return found if found.tzinfo else None
