@@ -1,16 +1,16 @@
 """The stories' country: in this process, come to life once for all tests and copied for each."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from kiban.deploy import house
-from kiban.deploy.embedded import free_port_base
 from kiban.world.cast import shipped_country
 from tests.stories.country import Country, moved_in, postal_data_of, running
-from tests.stories.sockets import RunningCountry, kiban_up
+from tests.stories.sockets import RunningCountry, kiban_up, port_base_of
 
 
 @pytest.fixture(scope="session")
@@ -40,8 +40,15 @@ async def country(lived_in: Path, tmp_path: Path, postal_data: Path) -> AsyncIte
 
 
 @pytest.fixture(scope="session")
-def up(tmp_path_factory: pytest.TempPathFactory, postal_data: Path) -> Iterator[RunningCountry]:
+def port_base() -> int:
+    return port_base_of(os.environ.get("PYTEST_XDIST_WORKER", ""))
+
+
+@pytest.fixture(scope="session")
+def up(
+    tmp_path_factory: pytest.TempPathFactory, postal_data: Path, port_base: int
+) -> Iterator[RunningCountry]:
     """A country behind real sockets; one for all tests of the group `sockets`."""
     place = tmp_path_factory.mktemp("up") / "data"
-    with kiban_up(place, port_base=free_port_base(), postal_data=postal_data) as running_country:
+    with kiban_up(place, port_base=port_base, postal_data=postal_data) as running_country:
         yield running_country

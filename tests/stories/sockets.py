@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from kiban.deploy.embedded import free_port_base
+
 READY = "Begin at"
 
 
@@ -36,6 +38,12 @@ class RunningCountry:
         """As a power cut would: no goodbye."""
         self.process.kill()
         self.process.wait()
+
+
+def port_base_of(worker: str) -> int:
+    """Find ports of this worker's own, so that two workers never reach for the same."""
+    number = int(worker.removeprefix("gw") or 0) if worker.startswith("gw") else 9
+    return free_port_base(20_000 + 2_000 * number)
 
 
 @contextmanager

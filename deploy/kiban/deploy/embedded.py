@@ -116,9 +116,9 @@ def _listener(role: Role, host: str) -> Iterator[socket.socket]:
         yield listener
 
 
-def free_port_base(ports: int = 40) -> int:
+def free_port_base(first: int = 20_000, ports: int = 40) -> int:
     """Find a stretch of ports at which nobody listens."""
-    for base in range(20_000, 60_000, ports):
+    for base in range(first, 60_000, ports):
         with ExitStack() as held:
             try:
                 for port in range(base, base + ports):

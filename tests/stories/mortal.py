@@ -1,0 +1,97 @@
+"""
+`kiban up`, but the process kills itself at one message: before it leaves, or when its answer has come.
+
+    python -m tests.stories.mortal up --data DIR --port-base N --ready-file FILE --cut "after POST /outcomes to core, 2"
+
+The kill is SIGKILL, which nothing can catch; what is not on the disk is lost.
+"""
+
+import argparse
+import asyncio
+import os
+import re
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from kiban.deploy import house as house_
+from kiban.deploy import readiness, topology
+from kiban.deploy.embedded import serving, until_told_to_stop
+from kiban.shared.http import Http, Reply, origin_of
+from kiban.world.cast import shipped_country
+from kiban.world.moving_in import settled as settled_in
+from tests.stories.sockets import READY
+
+CUT = re.compile(r"(before|after) ([A-Z]+) (\S+) to (\S+), (\d+)")
+
+
+@dataclass
+class Mortal:
+    """HTTP that ends the process at one call."""
+
+    http: Http
+    when: str
+    call: str
+    origin: str
+    left: int
+    armed: bool = False
+
+    async def send(
+        self,
+        method: str,
+        url: str,
+        *,
+        content: bytes = b"",
+        headers: Mapping[str, str] | None = None,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> Reply:
+        path = url.removeprefix(origin_of(url)).partition("?")[0]
+        met = (
+            self.armed
+            and origin_of(url) == self.origin
+            and f"{method} {path}".startswith(self.call)
+        )
+        self.left -= met
+        if met and self.left == 0 and self.when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        reply = await self.http.send(method, url, content=content, headers=headers, timeout=timeout)
+        if met and self.left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return reply
+
+    async def close(self) -> None:
+        await self.http.close()
+
+
+async def run(arguments: argparse.Namespace) -> None:
+    settled = house_.settle(arguments.data, shipped_country(), arguments.port_base)
+    when, method, path, role, number = CUT.fullmatch(arguments.cut).groups()
+    furnished = house_.furnish(settled, environment=os.environ)
+    mortal = Mortal(furnished.http, when, f"{method} {path}", furnished.origin(role), int(number))
+    country = replace(furnished, http=mortal)
+    roles = [topology.build(country, name) for name in settled.roles]
+    async with serving(roles):
+        for each in roles:
+            await settled_in(each.app)
+        readiness.write(country, arguments.ready_file)
+        mortal.armed = True
+        sys.stdout.write(f"{READY} {country.origin('portal')}\n")
+        sys.stdout.flush()
+        await until_told_to_stop()
+    await country.close()
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("command", choices=["up"])
+    parser.add_argument("--cut", required=True)
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--port-base", type=int)
+    parser.add_argument("--ready-file", type=Path)
+    asyncio.run(run(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

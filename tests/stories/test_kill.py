@@ -1,0 +1,156 @@
+"""
+The whole country is killed at every step of the main job, and wherever a commit and a message meet.
+
+Hanako goes on where she was: nothing that was acknowledged is lost, and nothing happens twice.
+"""
+
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from kiban.deploy.story import DECIDED
+from kiban.shared.http import AiohttpHttp
+from kiban.shared.problems import Unavailable
+from kiban.world import cast
+from kiban.world.browser import PageRefused
+from kiban.world.citizen import Citizen
+from tests.stories.sockets import RunningCountry, kiban_up
+
+pytestmark = pytest.mark.slow
+HANAKO = cast.load_checked(cast.shipped_country()).people["hanako"]
+ANSWERS = {"from_month": "2026-05", "confirm": True}
+LOOKS = 400
+CUTS = [
+    "after POST /card-requests to login, 1",  # 1: the card has answered
+    "after POST /inner/tokens to gateway:portal, 1",  # 1: the portal knows which pseudonym is hers
+    "after POST /approvals to authority, 1",  # 3: the authority has made the tokens
+    "before POST /consents to gateway:kamakura, 1",  # 3: a consent is under way
+    "after POST /consents to gateway:accounts, 1",
+    "after POST /permits to core, 1",  # 4: permitted and logged, but not presented
+    "after POST /answers to gateway:tax, 1",  # 4: answered, but not shown
+    "before POST /inner/submissions to gateway:portal, 1",  # 6: signed, but not sent
+    "after POST /inner/submissions to gateway:portal, 1",
+    "before POST /submissions to gateway:kamakura, 1",
+    "after POST /submissions to gateway:kamakura, 1",  # 6: taken in, but the receipt is lost
+    "before POST /outcomes to core, 4",  # 6: the second leaf is under way
+    "after POST /answers to gateway:tax, 2",  # 7: the city has read, but not decided
+]
+
+
+@pytest.fixture(scope="session")
+def settled_data(tmp_path_factory, postal_data, port_base):
+    """The data of a country that lived at these ports and was stopped."""
+    place = tmp_path_factory.mktemp("settled") / "data"
+    with kiban_up(place, port_base=port_base, postal_data=postal_data):
+        """Everybody has moved in."""
+    return place
+
+
+@pytest.fixture
+def data(settled_data, tmp_path):
+    place = tmp_path / "data"
+    shutil.copytree(settled_data, place)
+    return place
+
+
+@asynccontextmanager
+async def hanako_at(
+    running: RunningCountry, before: Citizen | None = None
+) -> AsyncIterator[Citizen]:
+    """Hanako at her browser; after a restart it is the same browser, with its cookies."""
+    http = AiohttpHttp(running.routes, timeout=20)
+    hanako = before or Citizen(HANAKO, http, running.origin("portal"))
+    hanako.http = hanako.browser.http = http
+    try:
+        yield hanako
+    finally:
+        await http.close()
+
+
+async def goes_on(hanako: Citizen) -> None:
+    """Do whatever comes next, as somebody who finds her application where she left it."""
+    page = await hanako.browser.open(f"{hanako.portal_origin}/")
+    if any(link.attributes.get("id") == "login" for link in page.markup.links):
+        page = await hanako.logs_in()
+    page = await hanako.browser.open(f"{hanako.portal_origin}/")
+    begun = [link.href for link in page.markup.links if "/applications/" in link.href]
+    if begun:
+        await hanako.browser.open(begun[0])
+    else:
+        await hanako.opens("child-allowance")
+    if hanako.page.has_form("agree"):
+        await hanako.agrees()
+    if hanako.page.has_form("answers"):
+        await hanako.fills(ANSWERS)
+    if hanako.page.has_form("sign"):
+        await hanako.signs()
+        await hanako.sends()
+
+
+async def decision(hanako: Citizen) -> str:
+    for _ in range(LOOKS):
+        if (outcome := await hanako.outcome()) in DECIDED:
+            return outcome
+    return outcome
+
+
+async def happened_once(hanako: Citizen) -> None:
+    """One application was received and decided, and every line about it is proven."""
+    assert await decision(hanako) == "granted"
+    notices = await hanako.notices()
+    assert sum("支給を決定しました" in each for each in notices) == 1
+    history = await hanako.history()
+    assert all(line["verified"] == "yes" for line in history)
+    submitted = [line for line in history if line["kind"] == "submission"]
+    assert submitted
+    page = await hanako.browser.open(f"{hanako.portal_origin}/")
+    applications = {link.href for link in page.markup.links if "/applications/" in link.href}
+    assert len(applications) == 1
+
+
+@pytest.mark.parametrize("cut", CUTS)
+async def test_a_country_that_was_killed_goes_on(data, postal_data, port_base, cut) -> None:
+    where = {"port_base": port_base, "postal_data": postal_data}
+    with kiban_up(data, module="tests.stories.mortal", more=["--cut", cut], **where) as mortal:
+        async with hanako_at(mortal) as hanako:
+            try:
+                await goes_on(hanako)
+                await decision(hanako)
+            except (Unavailable, PageRefused, LookupError):
+                """The power is gone."""
+            assert mortal.process.wait(timeout=30) == -9
+
+    with kiban_up(data, **where) as again:
+        async with hanako_at(again, hanako) as hanako:
+            await goes_on(hanako)
+
+            await happened_once(hanako)
+
+
+async def test_a_country_that_is_killed_after_every_step_goes_on(
+    data, postal_data, port_base
+) -> None:
+    where = {"port_base": port_base, "postal_data": postal_data}
+    hanako = None
+    steps = [
+        Citizen.logs_in,
+        lambda her: her.opens("child-allowance"),
+        Citizen.agrees,
+        lambda her: her.fills(ANSWERS),
+        Citizen.signs,
+        decision,
+    ]
+
+    for step in steps:
+        with kiban_up(data, **where) as running:
+            async with hanako_at(running, hanako) as hanako:
+                if hanako.browser.page:
+                    await hanako.browser.open(hanako.page.url)
+                await step(hanako)
+            running.kill()
+
+    with kiban_up(data, **where) as running:
+        async with hanako_at(running, hanako) as hanako:
+            await happened_once(hanako)
