@@ -30,6 +30,16 @@ from kiban.shared.database import Database
 NewDatabase = Callable[..., Awaitable[Database]]
 
 
+CHROMIUM = Path("/usr/bin/chromium")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Look at pages only where there is a browser; where one is required, its absence is a failure."""
+    required = "browser" in os.environ.get("KIBAN_REQUIRE", "")
+    if item.get_closest_marker("browser") and not CHROMIUM.exists() and not required:
+        pytest.skip(f"NO CHROMIUM, nobody looks at the pages: {CHROMIUM} is missing")
+
+
 @pytest.fixture
 def clock() -> FrozenClock:
     """Noon in Tokyo on the first day of a fiscal year, until it is moved."""
