@@ -52,7 +52,7 @@ async def test_without_a_session_there_is_a_way_to_log_in(alone, path):
     page = await alone.browser.open(ORIGIN + path)
 
     assert page.status == 401
-    assert page.link("login").href == "/login"
+    assert page.link("login").href == f"/login?to={path}"
 
 
 async def test_a_session_that_was_not_used_has_ended(alone):

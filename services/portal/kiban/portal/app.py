@@ -27,7 +27,7 @@ from kiban.portal.history import History
 from kiban.portal.pages.apply import ApplyPages
 from kiban.portal.pages.front import FrontPages
 from kiban.portal.pages.own import OwnPages
-from kiban.portal.pages.site import LANGUAGES, Site
+from kiban.portal.pages.site import LANGUAGES, PortalPages, Site
 from kiban.portal.pages.visit import VisitPages
 from kiban.portal.receipts import Receipts
 from kiban.portal.records import Looking
@@ -47,7 +47,6 @@ from kiban.shared.database import Database
 from kiban.shared.exchanges import new_id
 from kiban.shared.http import Http
 from kiban.shared.outbox import Outbox
-from kiban.shared.pages import Pages
 
 BODY_LIMIT = 128 << 10
 _log = logging.getLogger("kiban.portal")
@@ -159,7 +158,7 @@ def _card(settings: Settings, http: Http, clock: Clock, portal: str) -> Card:
 
 def _site(settings: Settings, store: Store, visiting: Visiting, country: words.Country) -> Site:
     return Site(
-        pages=Pages("kiban.portal", languages=LANGUAGES),
+        pages=PortalPages("kiban.portal", languages=LANGUAGES),
         csrf=CSRF(_derived(settings, b"kiban portal forms")),
         cookie=Cookie("portal-session", settings.origin),
         visit_cookie=Cookie("portal-visit", settings.origin),

@@ -30,11 +30,27 @@ FLAGS = frozenset({"saved", "passed", "none", "ended", "left", "discarded"})
 """What a page that was come to after a form can say in one line, by a word in its address."""
 
 
+class PortalPages(Pages):
+    """The portal's pages; also one that says what went wrong knows how to log in and come back."""
+
+    def page(
+        self,
+        request: Request,
+        template: str,
+        status: int = 200,
+        *,
+        form_targets: tuple[str, ...] = (),
+        **facts: object,
+    ) -> HTMLResponse:
+        facts.setdefault("login_path", login_path(request))
+        return super().page(request, template, status, form_targets=form_targets, **facts)
+
+
 @dataclass(frozen=True, slots=True)
 class Site:
     """The portal as a web site."""
 
-    pages: Pages
+    pages: PortalPages
     csrf: CSRF
     cookie: Cookie
     """The session's."""
@@ -64,7 +80,6 @@ class Site:
             csrf=self.csrf.token(visitor.session.id) if visitor else "",
             unseen=await self._unseen(visitor),
             path=request.url.path,
-            login_path=login_path(request),
             country=self.country,
             flags=FLAGS & request.query_params.keys(),
             say=partial(say, texts.language),
