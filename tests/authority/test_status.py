@@ -12,10 +12,12 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509 import ocsp
 
-from kiban.identity.authority import crl
+from kiban.identity.authority import crl, store
 from kiban.identity.authority.contract import Revocation
-from kiban.shared.problems import NotFound
-from tests.authority.builders import ORIGIN, TARO, resident
+from kiban.identity.authority.lifecycle import Reason
+from kiban.shared.problems import NotFound, Opaque
+from tests.authority.builders import OPERATOR, ORIGIN, TARO, resident
+from tests.authority.test_issuance import cut
 
 GOOD, REVOKED, UNKNOWN = (
     ocsp.OCSPCertStatus.GOOD,
@@ -106,6 +108,28 @@ async def test_a_serial_that_was_never_issued_is_unknown(authority):
     assert ocsp.load_der_ocsp_response(reply).certificate_status is UNKNOWN
 
 
+async def test_what_was_unknown_is_good_as_soon_as_it_is_issued(start, card):
+    running = await start("resident-network")
+    await running.registrar.register_resident(resident())
+    dying = await start(finish=cut)
+    dying.identities = running.identities
+    with pytest.raises(Opaque):
+        await dying.issues(card)
+    serials = [
+        int(each.serial, 16)
+        for each in (await running.public.list_open_intents(OPERATOR)).intents
+        if each.authority == "authentication"
+    ]
+    request = asked(running, *serials)
+    before = await running.public.ask_status("authentication", request)
+
+    await running.issues(card)
+
+    after = await running.public.ask_status("authentication", request)
+    assert ocsp.load_der_ocsp_response(before).certificate_status is UNKNOWN
+    assert ocsp.load_der_ocsp_response(after).certificate_status is GOOD
+
+
 async def test_a_serial_of_the_other_authority_is_unknown(authority, card):
     await authority.issues(card)
     request = asked(authority, card.certificate("signature").serial_number, "authentication")
@@ -164,7 +188,7 @@ async def test_a_nonce_comes_back_and_no_such_answer_is_remembered(authority, ca
         for each in (first, second)
     ]
     assert nonces == [b"1" * 16, b"2" * 16]
-    assert authority.office.status.memory.kept == {}
+    assert authority.office.status.memory.answers.kept == {}
 
 
 async def test_the_same_question_gets_the_remembered_answer(authority, card):
@@ -176,6 +200,22 @@ async def test_the_same_question_gets_the_remembered_answer(authority, card):
     again = await authority.public.ask_status("authentication", request)
 
     assert again == first  # another signature on a curve would differ
+
+
+async def test_it_is_remembered_however_it_is_asked(authority, card):
+    await authority.issues(card)
+    request = asked(authority, card.certificate().serial_number)
+    first = await authority.public.ask_status("authentication", request)
+    await authority.office.freshness.look()
+    address = quote(base64.b64encode(request).decode(), safe="")
+
+    again = await authority.http.send("GET", f"{ORIGIN}/ocsp/authentication/{address}")
+
+    assert again.content == first
+    assert (again.headers["content-type"], again.headers["cache-control"]) == (
+        "application/ocsp-response",
+        "no-store",
+    )
 
 
 async def test_nothing_is_remembered_longer_than_five_minutes(authority, card):
@@ -202,7 +242,7 @@ async def test_no_copy_answers_good_after_another_has_acknowledged(start, card):
     await revoking.registrar.register_resident(resident())
     await revoking.issues(card)
     assert (await status(answering, card)).certificate_status is GOOD
-    assert answering.office.status.memory.kept
+    assert answering.office.status.memory.answers.kept
 
     await revoking.registrar.revoke_certificate(revocation(card))
 
@@ -223,6 +263,7 @@ async def test_under_way_or_not_no_answer_after_an_acknowledgement_is_good(start
     async def asks():
         while not acknowledged.is_set():
             await status(answering, card)
+            await asyncio.sleep(0)  # an answer from memory waits for nothing
         late.append((await status(answering, card)).certificate_status)
 
     asking = [asyncio.create_task(asks()) for _ in range(3)]
@@ -232,6 +273,21 @@ async def test_under_way_or_not_no_answer_after_an_acknowledgement_is_good(start
     await asyncio.gather(*asking)
 
     assert set(late) == {REVOKED}
+
+
+async def test_a_copy_that_has_not_looked_asks_the_register(authority, card):
+    await authority.issues(card)
+    assert (await status(authority, card)).certificate_status is GOOD
+    assert authority.office.status.memory.answers.kept
+
+    await authority.office.freshness.leave()
+    async with authority.db.begin() as connection:
+        found = await store.find_by_serial(connection, "authentication", card.serial())
+        await store.add_revocation(
+            connection, found.intent, "loss", Reason.CERTIFICATE_HOLD, authority.clock()
+        )
+
+    assert (await status(authority, card)).certificate_status is REVOKED
 
 
 async def test_the_list_named_in_a_certificate_says_that_it_has_ended(authority, card):

@@ -1,8 +1,8 @@
 """
 The authority's application: its routes, and what starts and stops with it.
 
-What is asked about status by everybody, and often, is answered by routes that go straight from the address to the
-answer; like all others they say who may call them.
+What everybody asks about status, and often, is answered by routes that go straight from the address to the answer,
+and from memory even before any route; like all others these routes say who may call them.
 """
 
 import asyncio
@@ -10,14 +10,14 @@ import base64
 import binascii
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Path, Query
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kiban.identity.authority import certificates, practice
 from kiban.identity.authority.contract import (
@@ -110,6 +110,56 @@ class Direct(APIRoute):
         self.app = direct
 
 
+class FromMemory:
+    """
+    Pure ASGI, outermost: an OCSP question whose answer is remembered is answered before anything else is looked at.
+
+    All others go on to the declared routes, with their body as it came.
+    """
+
+    def __init__(self, app: ASGIApp, house: House) -> None:
+        self.app = app
+        self.house = house
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] != "http" or not path.startswith(_OCSP):
+            await self.app(scope, receive, send)
+            return
+        authority, _, text = path.removeprefix(_OCSP).partition("/")
+        first: Message | None = None
+        if scope["method"] == "POST":
+            first = await receive()
+            asked = b"" if first.get("more_body") else first.get("body", b"")
+        else:
+            asked = _unwrapped(text)
+        der = self.house.office.status.remembered(authority, asked)
+        if der is None:
+            await self.app(scope, receive if first is None else _again(first, receive), send)
+            return
+        headers = [*_REMEMBERED, (b"content-length", str(len(der)).encode())]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": der})
+
+
+_OCSP = "/ocsp/"
+_REMEMBERED = [
+    (b"content-type", OCSP_RESPONSE.encode()),
+    (b"cache-control", b"no-store"),
+    (b"x-content-type-options", b"nosniff"),
+]
+
+
+def _again(first: Message, receive: Receive) -> Receive:
+    """Give what was received once more, and then what follows."""
+    waiting = [first]
+
+    async def again() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return again
+
+
 def create_app(
     settings: Settings, *, db: Database, clock: Clock, finish: Finish = certificates.finish
 ) -> FastAPI:
@@ -128,7 +178,8 @@ def create_app(
             yield
         finally:
             watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            with suppress(asyncio.CancelledError):
+                await watching
             await house.office.freshness.leave()
 
     app = service(
@@ -139,12 +190,13 @@ def create_app(
         operator_key=settings.operator_key.reveal(),
         body_limit=BODY_LIMIT,
     )
+    _status_routes(app, house)  # first, because they are asked most
     _registrars_routes(app, house, Registrars(house, settings, clock))
     _issue_routes(app, house, settings, clock)
     _verification_routes(app, house, settings, clock)
     _member_routes(app, house)
-    _status_routes(app, house)
     _operator_routes(app, house, settings)
+    app.add_middleware(FromMemory, house=house)
     return app
 
 

@@ -31,7 +31,7 @@ from kiban.identity.authority.registration import Registration
 from kiban.identity.authority.revocation import Revocations
 from kiban.identity.authority.roll import Roll
 from kiban.identity.authority.settings import Settings
-from kiban.identity.authority.status import Memory, Responders, StatusDesk
+from kiban.identity.authority.status import Memories, Responders, StatusDesk
 from kiban.identity.authority.verification import Verification
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
@@ -116,7 +116,7 @@ async def open_office(
         settings.enrolment_secret,
         settings.organisation,
     )
-    memory = Memory()
+    memory = Memories()
     freshness = Freshness(db, monotonic, memory.drop)
     issue = Issue(
         db=db,

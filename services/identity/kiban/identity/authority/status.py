@@ -1,9 +1,9 @@
 """
 Status: what everybody may ask about a certificate, as OCSP answers and as lists of revocations.
 
-Answers without a nonce, and lists, are remembered and given again while `Freshness` allows it; everything else is
-looked up.  A remembered answer is never older than five minutes, a list never older than a day, and neither is
-given after what it says has changed.
+Answers without a nonce, lists, and what is recorded of a certificate are remembered and used again while `Freshness`
+allows it; everything else is looked up.  A remembered answer is never older than five minutes, a list never older
+than a day, and neither is given after what it says has changed.
 
 Source: identity's reference, sections 5, 15 and 16; DESIGN 9.
 """
@@ -11,6 +11,7 @@ Source: identity's reference, sections 5, 15 and 16; DESIGN 9.
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Generic, TypeVar
 
 from cryptography import x509
 
@@ -42,32 +43,43 @@ _MOST_REMEMBERED = 50_000
 _UNKNOWN = Status(known=False)
 
 
+Thing = TypeVar("Thing")
+
+
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _Kept(Generic[Thing]):
     """Something remembered, from when it was made until when it may be given."""
 
-    der: bytes
+    thing: Thing
     since: datetime
     until: datetime
 
 
 @dataclass(slots=True)
-class Memory:
-    """What was answered, by what was asked; and what depends on each certificate and shard."""
+class Memory(Generic[Thing]):
+    """What is known, by what was asked; and what depends on each certificate and shard."""
 
-    kept: dict[object, _Kept] = field(default_factory=dict)
+    kept: dict[object, _Kept[Thing]] = field(default_factory=dict)
     about: defaultdict[tuple[str, str], set[object]] = field(
         default_factory=lambda: defaultdict(set)
     )
 
-    def get(self, asked: object, at: datetime) -> bytes | None:
+    def get(self, asked: object, at: datetime) -> Thing | None:
         kept = self.kept.get(asked)
-        return kept.der if kept is not None and kept.since <= at < kept.until else None
+        return kept.thing if kept is not None and kept.since <= at < kept.until else None
 
-    def keep(self, asked: object, kept: _Kept, about: tuple[str, str]) -> None:
+    def keep(
+        self,
+        asked: object,
+        thing: Thing,
+        *,
+        since: datetime,
+        until: datetime,
+        about: tuple[str, str],
+    ) -> None:
         if len(self.kept) >= _MOST_REMEMBERED:
             self.drop(None)
-        self.kept[asked] = kept
+        self.kept[asked] = _Kept(thing, since, until)
         self.about[about].add(asked)
 
     def drop(self, ended: list[Ended] | None) -> None:
@@ -80,6 +92,18 @@ class Memory:
             for name in (each.serial, each.shard):
                 for asked in self.about.pop((each.authority, name), ()):
                     self.kept.pop(asked, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Memories:
+    """Whole answers and lists, and what is recorded of certificates."""
+
+    answers: Memory[bytes] = field(default_factory=Memory)
+    statuses: Memory[Status] = field(default_factory=Memory)
+
+    def drop(self, ended: list[Ended] | None) -> None:
+        self.answers.drop(ended)
+        self.statuses.drop(ended)
 
 
 class Responders:
@@ -169,7 +193,7 @@ class StatusDesk:
     issuers: Issuers
     responders: Responders
     throwaway: Throwaway
-    memory: Memory
+    memory: Memories
     freshness: Freshness
     clock: Clock
     origin: str
@@ -180,7 +204,7 @@ class StatusDesk:
         """The answer, if it is known and may be given at once."""
         if not self.freshness.holds():
             return None
-        return self.memory.get((authority, asked), self.clock())
+        return self.memory.answers.get((authority, asked), self.clock())
 
     async def answer(self, authority: AuthorityName, request: bytes) -> bytes:
         """The answer to an OCSP request, looked up now."""
@@ -192,12 +216,18 @@ class StatusDesk:
         if issuer is None or not issuer.covers(self.clock()):
             return UNAUTHORIZED
         responder = await self.responders.get(issuer)
-        seen, at = self.freshness.seen, self.clock()
-        serial = f"{question.serial:x}"
-        answered = ocsp.answer(question, await self._status(issuer, serial), responder, at)
-        if question.nonce is None and seen == self.freshness.seen:
-            kept = _Kept(answered, at, at + REMEMBERED)
-            self.memory.keep((authority, request), kept, about=(authority, serial))
+        seen, at, serial = self.freshness.seen, self.clock(), f"{question.serial:x}"
+        status = await self._status(issuer, serial)
+        answered = ocsp.answer(question, status, responder, at)
+        # What is not known today can be issued in a moment.
+        if question.nonce is None and status.known and seen == self.freshness.seen:
+            self.memory.answers.keep(
+                (authority, request),
+                answered,
+                since=at,
+                until=at + REMEMBERED,
+                about=(authority, serial),
+            )
         return answered
 
     async def _meant(self, authority: AuthorityName, question: Question) -> Issuer | None:
@@ -210,10 +240,27 @@ class StatusDesk:
         return None
 
     async def _status(self, issuer: Issuer, serial: str) -> Status:
+        """What is recorded of a certificate; remembered too, because an answer with a nonce cannot be."""
+        asked, at, seen = (
+            (issuer.authority, issuer.generation, serial),
+            self.clock(),
+            self.freshness.seen,
+        )
+        known = self.memory.statuses.get(asked, at) if self.freshness.holds() else None
+        if known is not None:
+            return known
         async with self.db.read() as connection:
             found = await store.find_by_serial(connection, issuer.authority, serial)
         if found is None or found.intent.generation != issuer.generation:
             return _UNKNOWN
+        if found.status.known and seen == self.freshness.seen:
+            self.memory.statuses.keep(
+                asked,
+                found.status,
+                since=at,
+                until=at + REMEMBERED,
+                about=(issuer.authority, serial),
+            )
         return found.status
 
     async def read_list(self, authority: AuthorityName, shard: str) -> bytes:
@@ -221,8 +268,13 @@ class StatusDesk:
         seen, at = self.freshness.seen, self.clock()
         published = await self._published(authority, shard)
         if seen == self.freshness.seen:
-            kept = _Kept(published.der, at, published.this_update + crl.DAILY)
-            self.memory.keep((authority, shard), kept, about=(authority, shard))
+            self.memory.answers.keep(
+                (authority, shard),
+                published.der,
+                since=at,
+                until=published.this_update + crl.DAILY,
+                about=(authority, shard),
+            )
         return published.der
 
     async def _published(self, authority: AuthorityName, shard: str) -> Published:
