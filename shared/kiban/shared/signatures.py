@@ -19,22 +19,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import (
-    decode_dss_signature,
-    encode_dss_signature,
-)
 
+from kiban.shared import es256
 from kiban.shared.problems import Problem
 
 COVERED = ("@method", "@target-uri", "content-digest")
 ALGORITHM = "ecdsa-p256-sha256"
 TAG = "kiban"
 WINDOW = timedelta(seconds=60)
-_ES256 = ec.ECDSA(hashes.SHA256())
-_HALF = 32
 
 
 class SignatureRefused(Problem):
@@ -65,8 +58,7 @@ def sign(
         f';alg="{ALGORITHM}";tag="{TAG}"'
     )
     base = _base(COVERED, _values(method, target, digest), inside)
-    r, s = decode_dss_signature(key.sign(base, _ES256))
-    signature = base64.b64encode(r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")).decode()
+    signature = base64.b64encode(es256.sign(key, base)).decode()
     return {
         "content-digest": digest,
         "signature-input": f"kiban={inside}",
@@ -97,11 +89,9 @@ class Presented:
                 sent=self.created.isoformat(),
                 expected=f"within {WINDOW.seconds} seconds of {at.isoformat()}",
             )
-        r, s = self.signature[:_HALF], self.signature[_HALF:]
-        encoded = encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))
         try:
-            key.verify(encoded, self.base, _ES256)
-        except InvalidSignature:
+            es256.verify(key, self.signature, self.base)
+        except es256.SignatureWrong:
             raise SignatureRefused(f"the key of {self.keyid} did not sign this request") from None
 
 
@@ -190,6 +180,6 @@ def _raw(text: str) -> bytes:
         signature = base64.b64decode(text, validate=True)
     except binascii.Error:
         signature = b""
-    if len(signature) != 2 * _HALF:
+    if len(signature) != es256.SIZE:
         raise SignatureRefused("an ecdsa-p256-sha256 signature has 64 bytes")
     return signature
