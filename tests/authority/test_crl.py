@@ -50,8 +50,9 @@ def test_a_list_says_what_has_ended_when_and_why():
 
     assert [each.serial_number for each in read] == [each.serial for each in ENTRIES]
     assert [each.revocation_date_utc for each in read] == [each.at for each in ENTRIES]
-    assert [crl._reason(each) for each in read] == [
-        "unspecified",
+    reasons = [each.extensions for each in read]
+    assert [len(each) for each in reasons] == [0, 1, 1, 1, 1, 1, 1]
+    assert [each[0].value.reason.name for each in reasons[1:]] == [
         "key_compromise",
         "ca_compromise",
         "affiliation_changed",
@@ -101,6 +102,8 @@ def test_numbers_rise(number):
     [
         listed(ENTRIES[:-1]),
         listed(ENTRIES[::-1]),
+        listed((replace(ENTRIES[0], reason=Reason.SUPERSEDED), *ENTRIES[1:])),
+        listed((replace(ENTRIES[0], at=orders.NOW - timedelta(days=9)), *ENTRIES[1:])),
         listed(number=2),
         listed(this_update=orders.NOW + timedelta(seconds=1)),
         replace(listed(), address=ADDRESS + "x"),

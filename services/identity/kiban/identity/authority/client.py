@@ -83,58 +83,58 @@ class AuthorityClient:
 
     async def register_resident(self, resident: ResidentRegistration) -> ResidentReply:
         reply = await self._send("POST", "/residents", resident)
-        return ResidentReply.model_validate_json(reply.content)
+        return reply.read(ResidentReply)
 
     async def change_attributes(self, resident: ResidentRegistration) -> ChangeReply:
         reply = await self._send("POST", "/attribute-changes", resident)
-        return ChangeReply.model_validate_json(reply.content)
+        return reply.read(ChangeReply)
 
     async def register_card(self, card: CardRegistration) -> CardCertificates:
         reply = await self._send("POST", "/cards", card)
-        return CardCertificates.model_validate_json(reply.content)
+        return reply.read(CardCertificates)
 
     async def revoke_certificate(self, revocation: Revocation) -> RevocationReply:
         reply = await self._send("POST", "/revocations", revocation)
-        return RevocationReply.model_validate_json(reply.content)
+        return reply.read(RevocationReply)
 
     async def issue_acquisition(self, acquisition: AcquisitionRequest) -> TokenReply:
         reply = await self._send("POST", "/acquisitions", acquisition)
-        return TokenReply.model_validate_json(reply.content)
+        return reply.read(TokenReply)
 
     async def list_registrations(self, after: int = 0) -> RegistrationFeed:
         reply = await self._send("GET", f"/registrations?after={after}")
-        return RegistrationFeed.model_validate_json(reply.content)
+        return reply.read(RegistrationFeed)
 
     async def verify_authentication(self, authentication: Authentication) -> AuthenticationReply:
         reply = await self._send("POST", "/authentications", authentication)
-        return AuthenticationReply.model_validate_json(reply.content)
+        return reply.read(AuthenticationReply)
 
     async def approve(self, approval: Approval) -> ApprovalTokens:
         reply = await self._send("POST", "/approvals", approval)
-        return ApprovalTokens.model_validate_json(reply.content)
+        return reply.read(ApprovalTokens)
 
     async def verify_signature(
         self, verification: SignatureVerification
     ) -> SignatureVerificationReply:
         reply = await self._send("POST", "/signatures", verification)
-        return SignatureVerificationReply.model_validate_json(reply.content)
+        return reply.read(SignatureVerificationReply)
 
     async def read_attributes(self, asked: AttributesRequest) -> HolderAttributes:
         reply = await self._send("POST", "/attributes", asked)
-        return HolderAttributes.model_validate_json(reply.content)
+        return reply.read(HolderAttributes)
 
     async def certify_member(self, asked: MemberRequest) -> MemberCertificateReply:
         reply = await self._send("POST", "/members", asked)
-        return MemberCertificateReply.model_validate_json(reply.content)
+        return reply.read(MemberCertificateReply)
 
     async def read_member(self, member: str) -> MemberCertificateReply:
         """The newest certificate of a member, and the anchors to check it by."""
         reply = await self._send("GET", f"/members/{member}")
-        return MemberCertificateReply.model_validate_json(reply.content)
+        return reply.read(MemberCertificateReply)
 
     async def read_anchors(self) -> Anchors:
         reply = await self._send("GET", "/anchors")
-        return Anchors.model_validate_json(reply.content)
+        return reply.read(Anchors)
 
     async def read_issuer(self, authority: AuthorityName) -> bytes:
         """The newest certificate of an authority, DER."""
@@ -158,11 +158,11 @@ class AuthorityClient:
 
     async def list_open_intents(self, operator_key: Secret) -> OpenIntents:
         reply = await self._as_operator("/intents", operator_key)
-        return OpenIntents.model_validate_json(reply.content)
+        return reply.read(OpenIntents)
 
     async def list_acts(self, operator_key: Secret, after: int = 0) -> Acts:
         reply = await self._as_operator(f"/acts?after={after}", operator_key)
-        return Acts.model_validate_json(reply.content)
+        return reply.read(Acts)
 
     async def _send(
         self, method: str, path: str, sent: BaseModel | bytes = b"", kind: str = JSON

@@ -11,7 +11,7 @@ Sources: RFC 5280, section 5; identity's reference, section 5; boulder's checker
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from cryptography import x509
@@ -120,7 +120,7 @@ def _compare(read: x509.CertificateRevocationList, order: RevocationList, issuin
         number_of(read) == order.number,
         extensions[_ISSUER_KEY_ID].value == x509.AuthorityKeyIdentifier(issuing.key_id, None, None),
         point.critical and point.value == _point(order.address),
-        [each.serial_number for each in read] == [each.serial for each in order.revoked],
+        [_entry_of(each) for each in read] == [_wanted(each) for each in order.revoked],
     )
     if not all(said):
         raise LintFinding("the list does not say what was ordered")
@@ -152,12 +152,21 @@ def number_of(read: x509.CertificateRevocationList) -> int:
     return read.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
 
 
-def _entries(read: x509.CertificateRevocationList) -> set[tuple[int, datetime, str]]:
-    return {(each.serial_number, each.revocation_date_utc, _reason(each)) for each in read}
+def _entries(read: x509.CertificateRevocationList) -> set[Revoked]:
+    return {_entry_of(each) for each in read}
 
 
-def _reason(entry: x509.RevokedCertificate) -> str:
+def _entry_of(entry: x509.RevokedCertificate) -> Revoked:
+    return Revoked(entry.serial_number, entry.revocation_date_utc, _reason(entry))
+
+
+def _wanted(revoked: Revoked) -> Revoked:
+    return replace(revoked, at=revoked.at.replace(microsecond=0))
+
+
+def _reason(entry: x509.RevokedCertificate) -> Reason:
     try:
-        return entry.extensions.get_extension_for_class(x509.CRLReason).value.reason.name
+        said = entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
     except x509.ExtensionNotFound:
-        return Reason.UNSPECIFIED.name.lower()
+        return Reason.UNSPECIFIED
+    return Reason[said.name.upper()]
