@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from kiban.gateway.contract import ConsentRecord, Statement
 from kiban.portal import country as words
@@ -20,10 +21,12 @@ TOWN = "142042-k00000001"
 LIMITS = Limits(longest=timedelta(minutes=60), idle=timedelta(minutes=20))
 
 
+@cache
 def country() -> words.Country:
     return words.read(shipped_country())
 
 
+@cache
 def procedure() -> procedures.Procedure:
     return procedures.load(shipped_country()).find("child-allowance")
 

@@ -126,7 +126,7 @@ async def furnish(alone: Alone) -> None:
     }
     providers = {"household": "kamakura", "income": "tax", "bank-account": "accounts"}
     alone.parts.applying.shown.keep(
-        visitor.token,
+        visitor,
         [
             Seen(
                 item=item,

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from kiban.world.faults import FaultSetting
+from tests.portal.builders import application
 from tests.portal.citizens import (
     ANSWERS,
     FORM,
@@ -189,6 +190,27 @@ async def test_one_citizens_application_is_another_ones_nothing(country):
 
     for path in ("", "/terms", "/answers", "/check"):
         assert (await goes(taro, f"/applications/{number(hanako)}{path}")).status == 404
+
+
+async def test_what_the_gateway_refuses_for_good_is_told_and_not_tried_for_ever(country):
+    stranger, at = application("answered", person="nobody-known"), country.clock()
+    signed = {"application": "{}", "certificate": "c", "signature": "s", "consents": []}
+    async with parts(country).store.begin() as rows:
+        await rows.open_application(stranger)
+        await rows.seal_signed(stranger.id, signed)
+        await rows.advance(stranger.id, "signed", leaving=("answered",), at=at)
+        body = {"application": stranger.id, "person": stranger.person}
+        await rows.enqueue("submit", stranger.id, body, at=at)
+
+    await country.settles()
+
+    async with parts(country).store.read() as rows:
+        found = await rows.application(stranger.id, stranger.person)
+        assert (found.state, found.outcome) == ("undeliverable", "person-unknown")
+        assert await rows.frozen(stranger.id) is None
+        (told,) = [one.what for _, one in await rows.operations(stranger.person)]
+    assert told == "application-undeliverable"
+    assert await parts(country).outbox.dead() == []
 
 
 # --- what is missing ------------------------------------------------------------------------------

@@ -77,7 +77,7 @@ def create_app(settings: Settings, *, db: Database, http: Http, clock: Clock) ->
         await db.migrate("kiban.portal")
         works = [
             asyncio.create_task(parts.outbox.run()),
-            asyncio.create_task(_hear_back(parts.receipts, settings.poll_seconds)),
+            asyncio.create_task(_look_around(parts, settings.poll_seconds)),
         ]
         yield
         for work in works:
@@ -184,11 +184,12 @@ def _new_token() -> Token:
     return Token(secrets.token_urlsafe(TOKEN_BYTES))
 
 
-async def _hear_back(receipts: Receipts, seconds: float) -> None:
-    """Ask the offices again and again; a mistake of ours is written down and does not end it."""
+async def _look_around(parts: Parts, seconds: float) -> None:
+    """Hear the offices and forget what has ended; a mistake of ours is written down and stops nothing."""
     while True:
         try:
-            await receipts.poll()
+            parts.applying.shown.sweep(at=parts.visiting.clock())
+            await parts.receipts.poll()
         except Exception as error:  # noqa: BLE001  the next look may go well
             mistakes.log(_log, "hearing back", error)
         await asyncio.sleep(seconds)

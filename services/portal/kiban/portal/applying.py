@@ -166,7 +166,7 @@ class Applying:
             approval = None
         procedure = self.procedures.find(application.procedure)
         seen = {
-            field.name: self.shown.find(visitor.token, field.item, field.provider)
+            field.name: self.shown.find(visitor, field.item, field.provider)
             for field in procedure.held
         }
         return Form(application, procedure, seen, given, approval)
@@ -344,7 +344,7 @@ class Applying:
             record for record in approval.shown if not _known(form, record.item, record.provider)
         ]
         found = await held.read(self.gateway, visitor.person, wanted, without=approval.away)
-        self.shown.keep(visitor.token, found)
+        self.shown.keep(visitor, found)
         items = [seen.item for seen in found if seen.outcome == "held"]
         await self._refer(visitor, form.application.id, items)
 

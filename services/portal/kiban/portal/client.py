@@ -3,7 +3,7 @@
 from urllib.parse import quote
 
 from kiban.portal.contract import ProcedureDescription, ProcedureList
-from kiban.shared.http import Http
+from kiban.shared.http import Http, get_shape
 
 
 class PortalClient:
@@ -13,14 +13,9 @@ class PortalClient:
 
     async def list_procedures(self) -> ProcedureList:
         """Name what a citizen can apply for."""
-        return ProcedureList.model_validate_json(await self._get("/api/procedures"))
+        return await get_shape(self._http, f"{self._origin}/api/procedures", ProcedureList)
 
     async def read_procedure(self, procedure: str) -> ProcedureDescription:
         """Describe one procedure: what is asked, and who already holds the rest."""
-        path = f"/api/procedures/{quote(procedure, safe='')}"
-        return ProcedureDescription.model_validate_json(await self._get(path))
-
-    async def _get(self, path: str) -> bytes:
-        accepted = {"accept": "application/json"}
-        reply = await self._http.send("GET", self._origin + path, headers=accepted)
-        return reply.raise_problem().content
+        where = f"{self._origin}/api/procedures/{quote(procedure, safe='')}"
+        return await get_shape(self._http, where, ProcedureDescription)

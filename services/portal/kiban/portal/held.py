@@ -14,7 +14,7 @@ Source: DESIGN 3 (portal), 4 (step 4), 8; once-only when it is shown.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Collection, Iterable
-from datetime import date
+from datetime import date, datetime
 from typing import Literal, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from kiban.gateway.contract import ConsentRecord, InquiryReply, InquiryRequest, Statement
 from kiban.portal.applications import Reference
-from kiban.portal.sessions import Token
+from kiban.portal.sessions import Visitor
 from kiban.shared.exchanges import Shape
 from kiban.shared.problems import Problem
 
@@ -148,31 +148,33 @@ class Shown:
 
     def __init__(self, most: int = MOST_SESSIONS) -> None:
         self._sealed: OrderedDict[str, dict[str, bytes]] = OrderedDict()
+        self._ends: dict[str, datetime] = {}
         self._most = most
 
     def __repr__(self) -> str:
         return f"Shown({len(self._sealed)} sessions)"
 
-    def keep(self, token: Token, seen: Iterable[Seen]) -> None:
+    def keep(self, visitor: Visitor, seen: Iterable[Seen]) -> None:
         """Keep what was read, for this session alone; a later reading replaces an earlier one."""
-        cipher = AESSIV(token.key)
-        kept = self._sealed.setdefault(token.digest, {})
-        self._sealed.move_to_end(token.digest)
+        session, cipher = visitor.session.id, AESSIV(visitor.token.key)
+        kept = self._sealed.setdefault(session, {})
+        self._sealed.move_to_end(session)
+        self._ends[session] = visitor.session.ends_at
         for one in seen:
             kept[_name(one.item, one.provider)] = cipher.encrypt(
                 one.model_dump_json().encode(), [_name(one.item, one.provider).encode()]
             )
         while len(self._sealed) > self._most:
-            self._sealed.popitem(last=False)
+            self.forget(next(iter(self._sealed)))
 
-    def find(self, token: Token, item: str, provider: str) -> Seen | None:
+    def find(self, visitor: Visitor, item: str, provider: str) -> Seen | None:
         """Give what was read in this session, if this process still has it."""
         name = _name(item, provider)
-        sealed = self._sealed.get(token.digest, {}).get(name)
+        sealed = self._sealed.get(visitor.session.id, {}).get(name)
         if sealed is None:
             return None
         try:
-            opened = AESSIV(token.key).decrypt(sealed, [name.encode()])
+            opened = AESSIV(visitor.token.key).decrypt(sealed, [name.encode()])
         except InvalidTag:
             return None
         return Seen.model_validate_json(opened)
@@ -180,6 +182,12 @@ class Shown:
     def forget(self, session: str) -> None:
         """Drop everything of a session that ended."""
         self._sealed.pop(session, None)
+        self._ends.pop(session, None)
+
+    def sweep(self, *, at: datetime) -> None:
+        """Drop everything of sessions that have come to their end by themselves."""
+        for session in [name for name, ends in self._ends.items() if ends <= at]:
+            self.forget(session)
 
 
 def _name(item: str, provider: str) -> str:

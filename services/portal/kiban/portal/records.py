@@ -55,9 +55,7 @@ class Looking:
         """Everything that can be looked at, with what is already open in this session."""
         rows = self.country.readable(self.country.portal)
         wishes = dict.fromkeys(Wish(row.item, row.provider) for row in rows)
-        return [
-            Kept(wish, self.shown.find(visitor.token, wish.item, wish.provider)) for wish in wishes
-        ]
+        return [Kept(wish, self.shown.find(visitor, wish.item, wish.provider)) for wish in wishes]
 
     async def ask(self, visitor: Visitor, chosen: Sequence[str]) -> str:
         """Put the chosen items to the citizen at the card: the state to go there with."""
@@ -79,7 +77,7 @@ class Looking:
         if approval.pending:
             raise Unavailable("the approval could not be handed on; try again later")
         found = await held.read(self.gateway, visitor.person, approval.shown, without=approval.away)
-        self.shown.keep(visitor.token, found)
+        self.shown.keep(visitor, found)
         items = ", ".join(seen.item for seen in found if seen.outcome == "held")
         if items:
             async with self.store.begin() as rows:
