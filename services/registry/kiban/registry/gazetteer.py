@@ -12,8 +12,7 @@ import json
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass
 
 from kiban.registry.editions import Held
 from kiban.registry.facts import MunicipalityFacts, PostalCode, TownFacts
@@ -136,14 +135,25 @@ def _reading_order(held: Held[TownFacts]) -> tuple[bool, str, str, str]:
     return (not facts.name, facts.kana, facts.name, facts.id)
 
 
-@dataclass(frozen=True, repr=False)
 class Gazetteer:
     """Municipalities and their shelves, as of one sequence of the register."""
 
-    sequence: int
-    places: Mapping[str, Place]
-    shelves: Mapping[str, Shelf]
-    _known: dict[str, dict[str, list[int]]] = field(default_factory=dict)
+    def __init__(
+        self, sequence: int, places: Mapping[str, Place], shelves: Mapping[str, Shelf]
+    ) -> None:
+        self.sequence = sequence
+        self.places = places
+        self.shelves = shelves
+        self.towns = sum(shelf.size for shelf in shelves.values())
+        self.order = sorted(shelves)
+        """The codes of all that have towns."""
+        self.names = _names(places.values())
+        """The ways in which addresses name a municipality, folded, and which ones each may mean."""
+        self.longest_name = max(map(len, self.names), default=0)
+        self.prefectures = {canonical(place.facts.prefecture) for place in places.values()}
+        self._codes = _numbered_codes([shelves[code] for code in self.order])
+        self._wards = _wards([place.facts for place in places.values()])
+        self._known: dict[str, dict[str, list[int]]] = {}
 
     def __repr__(self) -> str:
         return f"Gazetteer({len(self.places)} municipalities, {self.towns} towns)"
@@ -168,7 +178,7 @@ class Gazetteer:
         return found
 
     def town_names(self, code: str) -> dict[str, list[int]]:
-        """Give the folded names of one municipality's towns; the last few hundred are remembered."""
+        """Give the folded names of one municipality's towns; the last hundred are remembered."""
         if code not in self._known:
             if len(self._known) >= _REMEMBERED:
                 self._known.pop(next(iter(self._known)))
@@ -176,63 +186,40 @@ class Gazetteer:
             self._known[code] = {} if shelf is None else shelf.names()
         return self._known[code]
 
-    @cached_property
-    def towns(self) -> int:
-        return sum(shelf.size for shelf in self.shelves.values())
-
-    @cached_property
-    def order(self) -> list[str]:
-        """Give the codes of all that have towns."""
-        return sorted(self.shelves)
-
-    @cached_property
-    def _codes(self) -> Sequence[int]:
-        numbered = enumerate(self.order)
-        return array(
-            "Q",
-            sorted(
-                code * _MOST_PLACES + number
-                for number, name in numbered
-                for code in self.shelves[name].codes
-            ),
-        )
-
-    @cached_property
-    def _wards(self) -> dict[str, tuple[str, ...]]:
-        cities = {
-            (place.facts.prefecture, place.facts.city): code
-            for code, place in self.places.items()
-            if place.facts.kind == "designated-city"
-        }
-        wards: dict[str, tuple[str, ...]] = dict.fromkeys(cities.values(), ())
-        for code, place in self.places.items():
-            city = cities.get((place.facts.prefecture, place.facts.city))
-            if city and place.facts.kind == "ward":
-                wards[city] += (code,)
-        return wards
-
-    @cached_property
-    def prefectures(self) -> frozenset[str]:
-        return frozenset(canonical(place.facts.prefecture) for place in self.places.values())
-
-    @cached_property
-    def names(self) -> dict[str, tuple[str, ...]]:
-        """Give the ways in which addresses name a municipality, folded, and which ones each may mean."""
-        named: dict[str, tuple[str, ...]] = {}
-        for code, place in self.places.items():
-            for name in _ways(place.facts):
-                folded = canonical(name)
-                if code not in named.get(folded, ()):
-                    named[folded] = (*named.get(folded, ()), code)
-        return named
-
-    @cached_property
-    def longest_name(self) -> int:
-        return max(map(len, self.names), default=0)
-
 
 _MOST_PLACES = 1 << 14
-_REMEMBERED = 400
+_REMEMBERED = 128
+
+
+def _numbered_codes(shelves: Sequence[Shelf]) -> Sequence[int]:
+    """Give every postal code with the number of its shelf, sorted."""
+    numbered = (
+        code * _MOST_PLACES + number for number, shelf in enumerate(shelves) for code in shelf.codes
+    )
+    return array("Q", sorted(numbered))
+
+
+def _wards(municipalities: Sequence[MunicipalityFacts]) -> dict[str, tuple[str, ...]]:
+    """Give the wards of each designated city."""
+    cities = {
+        (each.prefecture, each.city): each.id
+        for each in municipalities
+        if each.kind == "designated-city"
+    }
+    wards: dict[str, tuple[str, ...]] = dict.fromkeys(cities.values(), ())
+    for each in municipalities:
+        city = cities.get((each.prefecture, each.city))
+        if city and each.kind == "ward":
+            wards[city] += (each.id,)
+    return wards
+
+
+def _names(places: Iterable[Place]) -> dict[str, tuple[str, ...]]:
+    named: dict[str, tuple[str, ...]] = {}
+    for place in places:
+        for name in sorted({canonical(way) for way in _ways(place.facts)}):
+            named[name] = (*named.get(name, ()), place.facts.id)
+    return named
 
 
 def _ways(facts: MunicipalityFacts) -> Iterator[str]:
