@@ -6,8 +6,8 @@ import pytest
 from fastapi import Depends, Request
 from starlette.responses import JSONResponse, RedirectResponse, Response
 
-from kiban.shared.app import anyone, service
-from kiban.shared.http import AiohttpHttp, HttpxHttp, get_json, origin_of, post_json
+from kiban.shared.app import Health, anyone, service
+from kiban.shared.http import AiohttpHttp, HttpxHttp, get_json, get_shape, origin_of, post_json
 from kiban.shared.problems import Problem, Unavailable, Unexplained
 from kiban.shared.trace import Spans, resumed
 
@@ -133,6 +133,18 @@ async def test_a_problem_arrives_as_the_class_that_was_raised(http):
 async def test_what_nobody_promised_is_unexplained(http, path):
     with pytest.raises(Unexplained):
         await get_json(http, TEA + path)
+
+
+async def test_an_answer_is_read_in_the_shape_that_was_promised(http):
+    health = await get_shape(http, f"{TEA}/health", Health)
+
+    assert health.role == "tea"
+
+
+@pytest.mark.parametrize("path", ["/odd", "/odder", "/away", "/echo", "/cookie"])
+async def test_an_answer_of_another_shape_is_unexplained(http, path):
+    with pytest.raises(Unexplained):
+        await get_shape(http, TEA + path, Health)
 
 
 async def test_a_neighbours_own_mistake_arrives_as_one(http, caplog):

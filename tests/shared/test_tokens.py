@@ -9,12 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiban.shared import encoding, tokens
+from kiban.shared.exchanges import Shape
 from kiban.shared.tokens import TokenRefused
 
 KEY = ec.generate_private_key(ec.SECP256R1())
 OTHER = ec.generate_private_key(ec.SECP256R1())
 STATEMENT = {"exchange": "0" * 32, "people": 3, "says": "模擬", "more": [None, True, {"a": 1}]}
 HEADER = {"alg": "ES256", "kid": "core", "typ": "kiban-permit"}
+
+
+class Told(Shape):
+    people: int
 
 
 def signed(statement=STATEMENT, typ="kiban-permit"):
@@ -33,6 +38,18 @@ def by_the_library(payload=b"{}", header=HEADER, key=KEY):
 def test_what_was_signed_is_read_again():
     assert verified(signed()) == STATEMENT
     assert tokens.signer(signed()) == "core"
+
+
+def test_a_statement_is_read_in_the_shape_of_its_contract():
+    token = signed({"people": 3})
+
+    assert tokens.read(token, Told, key=KEY.public_key(), typ="kiban-permit") == Told(people=3)
+
+
+@pytest.mark.parametrize("statement", [{}, {"people": "some"}, {"people": None}, STATEMENT])
+def test_a_statement_of_another_shape_is_refused(statement):
+    with pytest.raises(TokenRefused, match="no Told"):
+        tokens.read(signed(statement), Told, key=KEY.public_key(), typ="kiban-permit")
 
 
 def test_a_jose_library_reads_our_tokens():

@@ -16,11 +16,12 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 import httpx
+from pydantic import BaseModel, ValidationError
 from starlette.types import ASGIApp
 from yarl import URL
 
@@ -31,6 +32,7 @@ TIMEOUT = 10.0
 REPLY_LIMIT = 64 << 20
 IDLE = 4.0  # seconds; less than uvicorn keeps an idle connection (5), or calls race with its close
 Route = str | ASGIApp
+Shape = TypeVar("Shape", bound=BaseModel)
 
 
 class Headers(Mapping[str, str]):
@@ -68,6 +70,15 @@ class Reply:
             return json.loads(self.content)
         except (ValueError, RecursionError) as error:
             raise Unexplained("the answer is not JSON", status_sent=self.status) from error
+
+    def read(self, shape: type[Shape]) -> Shape:
+        """Read what the contract promises, or say that it was not kept."""
+        try:
+            return shape.model_validate_json(self.content)
+        except ValidationError as error:
+            raise Unexplained(
+                f"the answer is no {shape.__name__}", status_sent=self.status
+            ) from error
 
     def raise_problem(self) -> Self:
         """Raise what the neighbour raised; give the reply back when it is none."""
@@ -285,6 +296,12 @@ async def _limited(chunks: Callable[[], Any], limit: int, origin: str) -> bytes:
             raise Unexplained(f"the answer is longer than {limit} bytes", neighbour=origin)
         read.append(chunk)
     return b"".join(read)
+
+
+async def get_shape(http: Http, url: str, shape: type[Shape]) -> Shape:
+    """Get what a contract promises, or raise what the neighbour raised."""
+    reply = await http.send("GET", url, headers={"accept": "application/json"})
+    return reply.raise_problem().read(shape)
 
 
 async def get_json(

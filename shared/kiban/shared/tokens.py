@@ -5,7 +5,7 @@ A token is a JWS in compact form, ES256, over canonical JSON.  Its `typ` says wh
 that a permit is never taken for an answer; its `kid` says whose key to use.
 
 Refused: another algorithm, another kind, a header that says more, encodings that are not canonical, a signature that
-does not hold.
+does not hold, a payload of another shape.
 
 An exchange has half a dozen of them, so they are written on the curve directly; a JOSE library is the tests' second
 opinion.
@@ -15,13 +15,16 @@ Source: RFC 7515 (JWS), RFC 8725 section 3.11 (explicit typing), RFC 8785.
 
 import json
 from collections.abc import Mapping
+from typing import TypeVar
 
 from cryptography.hazmat.primitives.asymmetric import ec
+from pydantic import BaseModel, ValidationError
 
 from kiban.shared import canonical, encoding, es256
 from kiban.shared.problems import Problem
 
 ALGORITHM = "ES256"
+Statement = TypeVar("Statement", bound=BaseModel)
 _HEADER = {"alg", "kid", "typ"}
 _FORM = "not a compact JWS of three canonical base64url parts"
 
@@ -64,6 +67,16 @@ def verify(token: str, *, key: ec.EllipticCurvePublicKey, typ: str) -> dict[str,
     if not isinstance(read, dict):
         raise TokenRefused("the payload is no object")
     return read
+
+
+def read(
+    token: str, shape: type[Statement], *, key: ec.EllipticCurvePublicKey, typ: str
+) -> Statement:
+    """The statement as its contract has it, if this key signed it as this kind."""
+    try:
+        return shape.model_validate(verify(token, key=key, typ=typ))
+    except ValidationError as error:
+        raise TokenRefused(f"what was signed is no {shape.__name__}") from error
 
 
 def _header(text: str) -> dict[str, canonical.JSON]:

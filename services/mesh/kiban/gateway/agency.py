@@ -47,7 +47,7 @@ from kiban.gateway.standing import Standing
 from kiban.identity.authority.client import AuthorityClient, obtain_identity
 from kiban.mesh.client import Members, MeshClient, NoteRefused, ProofRefused, verify_proof
 from kiban.mesh.contract import Enrolment, InclusionProof, NotInLog, OutcomeReport
-from kiban.shared import encoding
+from kiban.shared import encoding, mistakes
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.http import Http
@@ -63,6 +63,8 @@ _RHYTHM = 5.0
 """Seconds between two looks at what moves by itself."""
 _READERS_RHYTHM = 1.0
 """The same for the portal's gateway, which follows the log."""
+GATHERING = 0.05
+"""Seconds in which outcomes, which are durable already, gather to be reported together."""
 LEAVES_AT_ONCE = 50
 MERGE_DELAY = timedelta(seconds=10)
 """How long the core may take to bring a leaf into the tree, as a log's maximum merge delay."""
@@ -109,7 +111,14 @@ class Gateway:
             db=self.db,
             people=store.People(Wrapping(self.settings.secret)),
             clock=self.clock,
-            outbox=Outbox(self.db, store.outbox, self._handlers(), self.clock),
+            outbox=Outbox(
+                self.db,
+                store.outbox,
+                self._handlers(),
+                self.clock,
+                together={OUTCOMES: self._send_outcomes},
+                pause=GATHERING,
+            ),
         )
         async with self.db.begin() as connection:
             salt = await keyring.get_or_make(connection, SALT, lambda: secrets.token_bytes(32))
@@ -130,7 +139,6 @@ class Gateway:
 
     def _handlers(self) -> dict[str, Callable[[dict[str, Any]], Awaitable[None]]]:
         return {
-            OUTCOMES: self._send_outcome,
             DELIVERIES: self._send_delivery,
             ENDS: self._send_end,
         }
@@ -143,8 +151,9 @@ class Gateway:
         certificate = encoding.encode(me.identity.member.certificate)
         await me.mesh.enrol(me.id, Enrolment(certificate=certificate, origin=self.settings.origin))
 
-    async def _send_outcome(self, body: dict[str, Any]) -> None:
-        await self.standing.mesh.report_outcomes(OutcomeReport(outcomes=[body["outcome"]]))
+    async def _send_outcomes(self, bodies: list[dict[str, Any]]) -> None:
+        report = OutcomeReport(outcomes=[body["outcome"] for body in bodies])
+        await self.standing.mesh.report_outcomes(report)
 
     async def _send_delivery(self, body: dict[str, Any]) -> None:
         delivery = ConsentDelivery.model_validate(body["delivery"])
@@ -162,6 +171,8 @@ class Gateway:
                 await self.keep_up()
             except Problem as problem:
                 _log.warning("%s waits: %s", self.settings.member, problem.slug)
+            except Exception as error:  # noqa: BLE001  the next look may go well
+                mistakes.log(_log, f"{self.settings.member} keeping up", error)
 
     async def keep_up(self) -> None:
         """One look: the epoch, the leaves that we acted on, and for the portal the log."""
@@ -237,7 +248,7 @@ class Gateway:
         opened = [
             me.identity.open(
                 one.sealed, sender=sender, label=RECEIPT_LABEL, context=_place(one.number)
-            ).decode()
+            ).decode(errors="replace")
             for one in feed.receipts
         ]
         return Receipts(receipts=[read_receipt(one, sender) for one in opened], next=feed.next)

@@ -146,7 +146,7 @@ class Asking:
             return PersonReply(person=acquisition.person, known=True)
         origin = await me.members.origin(resident_network)
         reply = await me.signed.post(f"{origin}/acquisitions", acquisition.attributes)
-        token = TokenReply.model_validate_json(reply.content).token
+        token = reply.read(TokenReply).token
         return await self.use_token(token, acquisition.person)
 
     async def use_token(self, token: str, person: str) -> PersonReply:
@@ -168,9 +168,7 @@ class Asking:
         reply = await me.mesh.redeem_token(redemption)
         permit = blinding.read_permit(reply.permit, await me.core())
         sealer = await me.authority()
-        payload = TokenPayload.model_validate(
-            tokens.verify(token, key=sealer.signing_key, typ=TOKEN)
-        )
+        payload = tokens.read(token, TokenPayload, key=sealer.signing_key, typ=TOKEN)
         if permit.record.claims != payload.claims:
             raise PermitRefused("the permit is for another token", rule="claims")
         opened = blinding.open_permit(
@@ -242,8 +240,8 @@ class Asking:
         claims = permit.record.claims
         token = self.standing.identity.open(
             sealed, sender=provider, label=ANSWER_LABEL, context=claims.context
-        ).decode()
-        answer = Answer.model_validate(tokens.verify(token, key=provider.signing_key, typ=ANSWER))
+        ).decode(errors="replace")
+        answer = tokens.read(token, Answer, key=provider.signing_key, typ=ANSWER)
         expected = (claims.id, provider.id, claims.item, claims.people)
         if (answer.exchange, answer.provider, answer.item, len(answer.statements)) != expected:
             raise AnswerRefused("the answer is to another question", rule="exchange")
@@ -299,7 +297,7 @@ async def note(
 
 def read_receipt(token: str, office: Member) -> Receipt:
     """The receipt, if this office signed it."""
-    receipt = Receipt.model_validate(tokens.verify(token, key=office.signing_key, typ=RECEIPT))
+    receipt = tokens.read(token, Receipt, key=office.signing_key, typ=RECEIPT)
     if receipt.office != office.id:
         raise AnswerRefused("the receipt is another office's", rule="office")
     return receipt

@@ -109,7 +109,7 @@ def blind(
 
 def read_permit(token: str, core: Member) -> Permit:
     """The permit, if the core signed it over exactly what it logged."""
-    permit = Permit.model_validate(tokens.verify(token, key=core.signing_key, typ=PERMIT))
+    permit = tokens.read(token, Permit, key=core.signing_key, typ=PERMIT)
     if permit.leaf != permit.record.leaf:
         raise PermitRefused("the permit's leaf is not its record's", rule="leaf")
     return permit

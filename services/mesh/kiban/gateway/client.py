@@ -50,23 +50,23 @@ class GatewayClient:
 
     async def answer(self, presentation: Presentation) -> AnswerReply:
         reply = await self._signed.post(f"{self._origin}/answers", presentation)
-        return AnswerReply.model_validate_json(reply.content)
+        return reply.read(AnswerReply)
 
     async def receive_submission(self, submission: Submission) -> ReceiptReply:
         reply = await self._signed.post(f"{self._origin}/submissions", submission)
-        return ReceiptReply.model_validate_json(reply.content)
+        return reply.read(ReceiptReply)
 
     async def receive_consents(self, delivery: ConsentDelivery) -> ConsentReceipt:
         reply = await self._signed.post(f"{self._origin}/consents", delivery)
-        return ConsentReceipt.model_validate_json(reply.content)
+        return reply.read(ConsentReceipt)
 
     async def receive_consent_end(self, end: ConsentEnd) -> ConsentReceipt:
         reply = await self._signed.post(f"{self._origin}/consents/ended", end)
-        return ConsentReceipt.model_validate_json(reply.content)
+        return reply.read(ConsentReceipt)
 
     async def list_receipts(self, after: int) -> SealedReceipts:
         reply = await self._signed.get(f"{self._origin}/receipts?after={after}")
-        return SealedReceipts.model_validate_json(reply.content)
+        return reply.read(SealedReceipts)
 
 
 class InnerClient:
@@ -138,4 +138,4 @@ class InnerClient:
         found = await self._http.send(
             method, f"{self._origin}/inner/{path}", content=body, headers=headers
         )
-        return reply.model_validate_json(found.raise_problem().content)
+        return found.raise_problem().read(reply)

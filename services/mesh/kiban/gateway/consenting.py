@@ -70,9 +70,7 @@ class Consenting:
         me = self.standing
         with trace.new_trace(f"consent by {me.id}"):
             authority = await me.authority()
-            payload = TokenPayload.model_validate(
-                tokens.verify(token, key=authority.signing_key, typ=TOKEN)
-            )
+            payload = tokens.read(token, TokenPayload, key=authority.signing_key, typ=TOKEN)
             context = payload.claims.context
             seed = me.identity.open(payload.seed, sender=authority, label=SEED, context=context)
             permit = await me.mesh.redeem_token(TokenRedemption(token=token, party=party))
@@ -130,9 +128,7 @@ class Consenting:
             raise Forbidden("consents come from the portal", sent=sender.id)
         permit = blinding.read_permit(delivery.permit, await me.core())
         authority = await me.authority()
-        payload = TokenPayload.model_validate(
-            tokens.verify(delivery.token, key=authority.signing_key, typ=TOKEN)
-        )
+        payload = tokens.read(delivery.token, TokenPayload, key=authority.signing_key, typ=TOKEN)
         if permit.record.claims != payload.claims:
             raise ConsentRefused("the permit is for another approval", rule="claims")
         consents.check_approved(delivery.records, delivery.terms, payload.claims, party=me.id)

@@ -17,6 +17,8 @@ import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from pydantic import ValidationError
+
 from kiban.gateway import asking, blinding, consents, own_record, store
 from kiban.gateway.blinding import Opened
 from kiban.gateway.contract import (
@@ -30,6 +32,7 @@ from kiban.gateway.contract import (
     ConsentEnded,
     Desk,
     Held,
+    NotAccepted,
     NotConsented,
     NotThePresenter,
     Package,
@@ -276,7 +279,7 @@ class Provision:
 
     async def _taken_in(self, presenter: Member, permit: Permit, sealed: str) -> ReceiptReply:
         me, claims = self.standing, permit.record.claims
-        package = Package.model_validate_json(
+        package = _package(
             me.identity.open(
                 sealed, sender=presenter, label=SUBMISSION_LABEL, context=claims.context
             )
@@ -334,6 +337,13 @@ class Provision:
                 problem=problem.slug,
                 exchange=permit.record.claims.id if permit else None,
             )
+
+
+def _package(opened: bytes) -> Package:
+    try:
+        return Package.model_validate_json(opened)
+    except ValidationError as error:
+        raise NotAccepted("what was sealed is no Package", rule="form") from error
 
 
 def _repeated(result: str, reply: str | None, *, retry: bool) -> AnswerReply:

@@ -14,6 +14,8 @@ import asyncio
 import secrets
 from dataclasses import dataclass, field
 
+from pydantic import ValidationError
+
 from kiban.gateway import lines, store
 from kiban.gateway.asking import Asking
 from kiban.gateway.contract import Finding, Line
@@ -23,6 +25,7 @@ from kiban.identity.authority.client import AuthorityClient
 from kiban.mesh.contract import OUTCOME, LogEntry, Outcome, Record, leaf_of
 from kiban.shared import tokens
 from kiban.shared.members import Member
+from kiban.shared.problems import Unexplained
 
 LOG, REGISTRATIONS = "log", "registrations"
 STRETCH = 500
@@ -111,18 +114,18 @@ class LogReader:
 
     async def _exchange_of(self, entry: LogEntry) -> str:
         if entry.kind == "record":
-            return Record.model_validate_json(entry.body).claims.id
+            return _record(entry.body).claims.id
         return (await self._outcome(entry.body)).exchange
 
     async def _outcome(self, body: str) -> Outcome:
         provider = await self.standing.members.resolve(tokens.signer(body))
-        return Outcome.model_validate(tokens.verify(body, key=provider.signing_key, typ=OUTCOME))
+        return tokens.read(body, Outcome, key=provider.signing_key, typ=OUTCOME)
 
     async def _filed(self, connection: store.Connection, exchange: str) -> Filed | None:
         record, outcome, at = None, None, None
         for row in await store.entries_of(connection, exchange):
             if row.kind == "record":
-                record = Record.model_validate_json(row.body)
+                record = _record(row.body)
                 at = LogEntry(index=row.position, leaf=row.leaf, kind="record", body=row.body)
             else:
                 outcome = await self._outcome(row.body)
@@ -149,6 +152,13 @@ class LogReader:
         by = [record.claims.inquirer, record.provider, "core"]
         found = Finding.model_validate({"exchange": record.claims.id, "what": what, "by": by})
         await store.put_finding(connection, found)
+
+
+def _record(body: str) -> Record:
+    try:
+        return Record.model_validate_json(body)
+    except ValidationError as error:
+        raise Unexplained("an entry of the core's log is no Record") from error
 
 
 def _line(filed: Filed, reading: Reading) -> Line:

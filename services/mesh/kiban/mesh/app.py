@@ -5,6 +5,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Query, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.responses import PlainTextResponse, Response
 
 from kiban.mesh import country
@@ -169,7 +171,13 @@ class Newcomer(Members):
         self._core = core
 
     async def __call__(self, request: Request) -> SignedCaller:
-        enrolment = Enrolment.model_validate_json(await request.body())
+        # Who asks is proven before FastAPI has looked at the body, so its shape is checked here, in FastAPI's words.
+        try:
+            enrolment = Enrolment.model_validate_json(await request.body())
+        except ValidationError as error:
+            raise RequestValidationError(
+                [{**each, "loc": ("body", *each["loc"])} for each in error.errors()]
+            ) from error
         newcomer = await self._core.newcomer(
             enrolment.certificate, str(request.path_params["name"])
         )

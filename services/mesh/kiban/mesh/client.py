@@ -30,7 +30,7 @@ from kiban.mesh.notes import Checkpoint, NoteRefused, VerifierKey
 from kiban.shared import members
 from kiban.shared.clock import Clock
 from kiban.shared.exchanges import Blinded
-from kiban.shared.http import Http, get_json
+from kiban.shared.http import Http, get_shape
 from kiban.shared.members import Member
 from kiban.shared.membership import SignedHttp
 from kiban.shared.problems import Unavailable
@@ -59,42 +59,42 @@ class MeshClient:
 
     async def enrol(self, member: str, enrolment: Enrolment) -> Entry:
         reply = await self._signed.put(f"{self._origin}/members/{member}", enrolment)
-        return Entry.model_validate_json(reply.content)
+        return reply.read(Entry)
 
     async def read_directory(self) -> Directory:
         return await read_directory(self._http, self._origin)
 
     async def issue_permit(self, blinded: Blinded) -> PermitReply:
         reply = await self._signed.post(f"{self._origin}/permits", blinded)
-        return PermitReply.model_validate_json(reply.content)
+        return reply.read(PermitReply)
 
     async def redeem_token(self, redemption: TokenRedemption) -> PermitReply:
         reply = await self._signed.post(f"{self._origin}/tokens", redemption)
-        return PermitReply.model_validate_json(reply.content)
+        return reply.read(PermitReply)
 
     async def report_outcomes(self, report: OutcomeReport) -> OutcomeReply:
         reply = await self._signed.post(f"{self._origin}/outcomes", report)
-        return OutcomeReply.model_validate_json(reply.content)
+        return reply.read(OutcomeReply)
 
     async def read_epoch(self) -> EpochMove:
         reply = await self._signed.get(f"{self._origin}/epoch")
-        return EpochMove.model_validate_json(reply.content)
+        return reply.read(EpochMove)
 
     async def read_entries(self, after: int, limit: int = 500) -> LogEntries:
         reply = await self._signed.get(f"{self._origin}/entries?after={after}&limit={limit}")
-        return LogEntries.model_validate_json(reply.content)
+        return reply.read(LogEntries)
 
     async def read_checkpoint(self) -> str:
         reply = await self._http.send("GET", f"{self._origin}/checkpoint")
         return reply.raise_problem().content.decode()
 
     async def prove_inclusion(self, leaf: str) -> InclusionProof:
-        found = await get_json(self._http, f"{self._origin}/proofs/inclusion?leaf={leaf}")
-        return InclusionProof.model_validate(found)
+        where = f"{self._origin}/proofs/inclusion?leaf={leaf}"
+        return await get_shape(self._http, where, InclusionProof)
 
     async def prove_consistency(self, first: int, second: int) -> ConsistencyProof:
         where = f"{self._origin}/proofs/consistency?first={first}&second={second}"
-        return ConsistencyProof.model_validate(await get_json(self._http, where))
+        return await get_shape(self._http, where, ConsistencyProof)
 
 
 def verify_proof(proof: InclusionProof, *, leaf: str, log_key: str) -> Checkpoint:
@@ -113,7 +113,7 @@ def verify_proof(proof: InclusionProof, *, leaf: str, log_key: str) -> Checkpoin
 
 async def read_directory(http: Http, origin: str) -> Directory:
     """The directory as the core serves it; public."""
-    return Directory.model_validate(await get_json(http, f"{origin}/directory"))
+    return await get_shape(http, f"{origin}/directory", Directory)
 
 
 class Members:

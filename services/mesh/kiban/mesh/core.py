@@ -210,22 +210,25 @@ class Core:
 
     async def record_outcomes(self, reports: Sequence[str]) -> int:
         """Log what providers say of their exchanges; each once, by its provider alone."""
-        entries = [await self._outcome(token) for token in reports]
+        outcomes = [await self._outcome(token) for token in reports]
+        records = await self.log.records([outcome.exchange for outcome in outcomes])
+        for outcome in outcomes:
+            _check_outcome(outcome, records.get(outcome.exchange))
+        entries = [
+            NewEntry("outcome", outcome.exchange, token)
+            for outcome, token in zip(outcomes, reports, strict=True)
+        ]
         new = await asyncio.gather(*(self.journal.append(Appended(one, None)) for one in entries))
         return sum(new)
 
-    async def _outcome(self, token: str) -> NewEntry:
+    async def _outcome(self, token: str) -> Outcome:
         provider = await self.member(tokens.signer(token))
         outcome = Outcome.model_validate(
             tokens.verify(token, key=provider.signing_key, typ=OUTCOME)
         )
-        logged = await self.log.find(outcome.exchange)
-        if not logged or outcome.provider != provider.id:
-            raise OutcomeRefused("no record of this exchange", sent=outcome.exchange)
-        record = Record.model_validate_json(logged[0].body)
-        if record.provider != provider.id:
-            raise OutcomeRefused("the exchange has another provider", sent=provider.id)
-        return NewEntry("outcome", outcome.exchange, token)
+        if outcome.provider != provider.id:
+            raise OutcomeRefused("a provider reports its own exchanges alone", sent=provider.id)
+        return outcome
 
     async def entries(self, after: int, limit: int) -> LogEntries:
         found = await self.log.read_entries(after, limit)
@@ -264,6 +267,13 @@ class Core:
             await store.begin_epoch(connection, name, epoch, at=self.clock())
         self.conversion.put(name, epoch, int.from_bytes(raw, "big"))
         return EpochMove(epoch=epoch, ratio=None)
+
+
+def _check_outcome(outcome: Outcome, record: str | None) -> None:
+    if record is None:
+        raise OutcomeRefused("no record of this exchange", sent=outcome.exchange)
+    if Record.model_validate_json(record).provider != outcome.provider:
+        raise OutcomeRefused("the exchange has another provider", sent=outcome.provider)
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -103,9 +103,7 @@ class Permits:
         if (signer := tokens.signer(token)) != self.authority:
             raise NotPermitted("only the authority issues tokens", sent=signer)
         authority = await self.member(self.authority)
-        payload = TokenPayload.model_validate(
-            tokens.verify(token, key=authority.signing_key, typ=TOKEN)
-        )
+        payload = tokens.read(token, TokenPayload, key=authority.signing_key, typ=TOKEN)
         check_time(payload.claims, at=at)
         crossing = await self._by_token(caller, authority, payload, party)
         return await self._cross(caller, crossing, request=request, at=at)

@@ -30,4 +30,4 @@ class CardOfficeClient:
             content=canonical.encode(asked.model_dump(mode="json")),
             headers=headers,
         )
-        return CardCertificates.model_validate_json(reply.raise_problem().content)
+        return reply.raise_problem().read(CardCertificates)

@@ -48,7 +48,7 @@ from kiban.identity.login.contract import (
 from kiban.shared import canonical, encoding, tokens
 from kiban.shared.clock import Clock
 from kiban.shared.http import Http, Reply
-from kiban.shared.problems import Problem, Unexplained
+from kiban.shared.problems import Problem
 from kiban.shared.settings import Secret
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -345,7 +345,4 @@ def _read(reply: Reply, shape: type[_Shape]) -> _Shape:
         if isinstance(document, dict) and "error" in document and "type" in document:
             raise Problem.from_document(document)
         reply.raise_problem()
-    try:
-        return shape.model_validate_json(reply.content)
-    except ValueError as error:
-        raise Unexplained(f"the answer is no {shape.__name__}") from error
+    return reply.read(shape)
