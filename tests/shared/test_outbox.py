@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from kiban.shared.outbox import Outbox, outbox_table
-from kiban.shared.problems import Forbidden, TooMany, Unavailable
+from kiban.shared.problems import Forbidden, Opaque, TooMany, Unavailable
 from kiban.shared.trace import Spans, resumed, traceparent
 
 TABLE = outbox_table(sa.MetaData())
@@ -211,3 +211,65 @@ async def test_a_delivery_goes_on_with_the_trace_of_its_row(db, clock, send):
     signed, delivered = spans.after(0)
     assert (delivered.trace_id, delivered.parent_id) == (signed.trace_id, signed.span_id)
     assert seen == [delivered.traceparent]
+
+
+class Hall(Receiver):
+    """Takes many at once, unless one of them is a bad one."""
+
+    bad = Forbidden
+
+    async def __call__(self, bodies):
+        if {"cup": "bad"} in bodies:
+            raise self.bad("one is bad")
+        await super().__call__(bodies)
+
+
+def wide_courier(db, clock, receiver):
+    return Outbox(db, TABLE, {}, clock, together={"tea": receiver})
+
+
+async def test_what_goes_together_arrives_together(db, clock, send):
+    hall = Hall()
+    outbox = wide_courier(db, clock, hall)
+    await send(outbox, *({"cup": n} for n in range(100)))
+
+    assert await outbox.drain() == 100
+
+    assert len(hall.got) == 1
+    assert sorted(body["cup"] for body in hall.got[0]) == list(range(100))
+
+
+async def test_one_bad_row_holds_no_other_up(db, clock, send):
+    hall = Hall()
+    outbox = wide_courier(db, clock, hall)
+    await send(outbox, {"cup": 1}, {"cup": "bad"}, {"cup": 3})
+
+    await outbox.drain()
+
+    assert sorted(body["cup"] for [body] in hall.got) == [1, 3]
+    assert [letter.problem for letter in await outbox.dead()] == ["forbidden"]
+
+
+async def test_one_row_over_which_the_receiver_stumbles_holds_no_other_up(db, clock, send):
+    hall = Hall()
+    hall.bad = Opaque
+    outbox = wide_courier(db, clock, hall)
+    await send(outbox, {"cup": 1}, {"cup": "bad"}, {"cup": 3})
+
+    await outbox.drain()
+
+    assert sorted(body["cup"] for [body] in hall.got) == [1, 3]
+    assert await outbox.dead() == []
+
+
+async def test_what_goes_together_waits_together(db, clock, send):
+    hall = Hall(Unavailable("away"))
+    outbox = wide_courier(db, clock, hall)
+    await send(outbox, *({"cup": n} for n in range(5)))
+
+    assert await outbox.drain() == 5
+    assert await outbox.drain() == 0
+    clock.advance(timedelta(seconds=1))
+    assert await outbox.drain() == 5
+
+    assert [len(bodies) for bodies in hall.got] == [5]

@@ -8,11 +8,14 @@ trace in which the row was written.
 
 A receiver's lasting refusal (a 4xx problem) lays the row aside as dead: seen, and released by hand.  Anything else
 is tried again, later and later.  Any number of copies may run the courier.
+
+A topic whose receiver takes many at once is handed over together; if that is refused, each row is tried by itself.
 """
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -40,9 +43,11 @@ from kiban.shared.database import Database, DatabaseAway, Instant, JSONDocument,
 from kiban.shared.problems import Problem
 
 Handler = Callable[[dict[str, Any]], Awaitable[None]]
+TogetherHandler = Callable[[list[dict[str, Any]]], Awaitable[None]]
+MOST_TOGETHER = 200
 
 _log = logging.getLogger("kiban.outbox")
-_PASSING = frozenset({408, 425, 429})  # refusals that end by themselves
+_PASSING = frozenset({408, 425, 429, 503})  # refusals that end by themselves
 _FIRST_DELAY = timedelta(seconds=1)
 _LONGEST_DELAY = timedelta(minutes=5)
 _LEASE = timedelta(seconds=60)
@@ -98,8 +103,16 @@ class DeadLetter:
     problem: str
 
 
+class _Suspect(Exception):  # noqa: N818  what is thought of them
+    """What was handed over together was not taken; one of them may be the reason."""
+
+
 class Outbox:
-    """The courier of one outbox: `run` it beside the application."""
+    """
+    The courier of one outbox: `run` it beside the application.
+
+    `together` has the handlers that take many bodies at once; `pause` gathers, in seconds, what is committed together.
+    """
 
     def __init__(
         self,
@@ -108,16 +121,20 @@ class Outbox:
         handlers: Mapping[str, Handler],
         clock: Clock,
         *,
+        together: Mapping[str, TogetherHandler] | None = None,
         spans: trace.Spans | None = None,
         poll: float = 1.0,
+        pause: float = 0.0,
         width: int = 8,
     ) -> None:
         self._db = db
         self._table = table
         self._handlers = handlers
+        self._together = together or {}
         self._clock = clock
         self._spans = spans
         self._poll = poll
+        self._pause = pause
         self._width = width
         self._woken = asyncio.Event()
 
@@ -151,14 +168,15 @@ class Outbox:
                     await self._woken.wait()
             except TimeoutError:
                 continue
+            await asyncio.sleep(self._pause)
 
     async def drain(self) -> int:
         """Deliver until nothing is due; say how many rows were tried."""
         tried = 0
         while rows := await self._claim():
             async with asyncio.TaskGroup() as group:
-                for row in rows:
-                    group.create_task(self._deliver(row))
+                for lot in self._lots(rows):
+                    group.create_task(self._deliver(lot))
             tried += len(rows)
         return tried
 
@@ -174,11 +192,18 @@ class Outbox:
 
     async def release(self, number: int) -> None:
         """Try a dead row again."""
-        await self._note(number, dead_at=None, attempts=0, next_at=self._clock())
+        await self._note([number], dead_at=None, attempts=0, next_at=self._clock())
         self.wake()
 
     async def _claim(self) -> list[Row[Any]]:
-        """Take what is due for the length of a lease."""
+        """Take what is due for the length of a lease; where much is, much of what goes together."""
+        rows = await self._take(self._width)
+        many = {row.topic for row in rows} & self._together.keys()
+        if many and len(rows) == self._width:
+            rows += await self._take(MOST_TOGETHER, many)
+        return rows
+
+    async def _take(self, most: int, topics: Collection[str] | None = None) -> list[Row[Any]]:
         c, now = self._table.c, self._clock()
         # A time further ahead than any delay was written before the clock was moved back.
         due = or_(c.next_at <= now, c.next_at > now + _LONGEST_DELAY + _LEASE)
@@ -186,9 +211,11 @@ class Outbox:
             select(c.id)
             .where(c.done_at.is_(None), c.dead_at.is_(None), due)
             .order_by(c.next_at, c.id)
-            .limit(self._width)
+            .limit(most)
             .with_for_update(skip_locked=True)
         )
+        if topics is not None:
+            picked = picked.where(c.topic.in_(topics))
         claim = (
             update(self._table)
             .where(c.id.in_(picked.scalar_subquery()))
@@ -198,35 +225,58 @@ class Outbox:
         async with self._db.begin() as connection:
             return sorted((await connection.execute(claim)).all(), key=lambda row: row.id)
 
-    async def _deliver(self, row: Row[Any]) -> None:
-        outcome = await self._handed_over(row)
-        await self._note(row.id, **outcome)
+    def _lots(self, rows: list[Row[Any]]) -> list[list[Row[Any]]]:
+        """What is handed over at once: the rows of a topic that goes together, else each row by itself."""
+        lots: defaultdict[str | int, list[Row[Any]]] = defaultdict(list)
+        for row in rows:
+            lots[row.topic if row.topic in self._together else row.id].append(row)
+        return list(lots.values())
 
-    async def _handed_over(self, row: Row[Any]) -> dict[str, Any]:
-        handler = self._handlers.get(row.topic)
-        if handler is None:
-            return {"dead_at": self._clock(), "last_problem": "no-handler"}
+    async def _deliver(self, lot: list[Row[Any]]) -> None:
         try:
-            with trace.resumed(row.traceparent, f"outbox {row.topic}", self._spans):
+            outcome = await self._handed_over(lot)
+        except _Suspect:
+            for row in lot:
+                await self._deliver([row])
+        else:
+            await self._note([row.id for row in lot], **outcome)
+
+    async def _handed_over(self, lot: list[Row[Any]]) -> dict[str, Any]:
+        topic, attempts = lot[0].topic, max(row.attempts for row in lot)
+        if topic not in self._together and topic not in self._handlers:
+            return {"dead_at": self._clock(), "last_problem": "no-handler"}
+        parent = lot[0].traceparent if len(lot) == 1 else None
+        try:
+            with trace.resumed(parent, f"outbox {topic}", self._spans):
                 async with asyncio.timeout(_DELIVERY):
-                    await handler(row.body)
+                    await self._hand_over(topic, [row.body for row in lot])
         except Problem as problem:
-            if problem.status < 500 and problem.status not in _PASSING:  # noqa: PLR2004  RFC 9110
+            passing = problem.status in _PASSING
+            if len(lot) > 1 and not passing:
+                raise _Suspect from problem
+            if problem.status < 500 and not passing:  # noqa: PLR2004  RFC 9110
                 return {"dead_at": self._clock(), "last_problem": problem.slug}
-            return self._later(row.attempts, problem.slug)
+            return self._later(attempts, problem.slug)
         except TimeoutError:
-            return self._later(row.attempts, "timeout")
+            return self._later(attempts, "timeout")
         except Exception as error:  # noqa: BLE001  whatever a handler raises, the row stays due
-            mistakes.log(_log, f"handing over {row.topic}", error)
-            return self._later(row.attempts, type(error).__name__)
+            mistakes.log(_log, f"handing over {topic}", error)
+            return self._later(attempts, type(error).__name__)
         return {"done_at": self._clock(), "last_problem": None}
+
+    async def _hand_over(self, topic: str, bodies: list[dict[str, Any]]) -> None:
+        if topic in self._together:
+            await self._together[topic](bodies)
+        else:
+            [body] = bodies
+            await self._handlers[topic](body)
 
     def _later(self, attempts: int, problem: str) -> dict[str, Any]:
         delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(attempts - 1, 20))
         return {"next_at": self._clock() + delay, "last_problem": problem}
 
-    async def _note(self, number: int, **values: Any) -> None:
+    async def _note(self, numbers: list[int], **values: Any) -> None:
         async with self._db.begin() as connection:
             await connection.execute(
-                update(self._table).where(self._table.c.id == number).values(values)
+                update(self._table).where(self._table.c.id.in_(numbers)).values(values)
             )
