@@ -61,6 +61,11 @@ class Log:
         async with self._db.read() as connection:
             return await store.find(connection, self._tables, exchange)
 
+    async def records(self, exchanges: Sequence[str]) -> dict[str, str]:
+        """The records of those exchanges that were logged, by exchange."""
+        async with self._db.read() as connection:
+            return await store.records(connection, self._tables, exchanges)
+
     async def read_entries(self, start: int, limit: int) -> list[LogEntry]:
         """What is in the tree from this index on; the next `start` is one behind the last."""
         async with self._db.read() as connection:

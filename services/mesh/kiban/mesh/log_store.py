@@ -293,6 +293,15 @@ async def find(connection: Connection, tables: LogTables, exchange: str) -> list
     return found
 
 
+async def records(
+    connection: Connection, tables: LogTables, exchanges: Sequence[str]
+) -> dict[str, str]:
+    """The records of those exchanges that were logged, by exchange."""
+    c = tables.entries.c
+    query = select(c.exchange, c.body).where(c.kind == "record", c.exchange.in_(exchanges))
+    return {row.exchange: row.body for row in await connection.execute(query)}
+
+
 def _row(entry: NewEntry, at: datetime) -> dict[str, object]:
     return {
         "kind": entry.kind,
