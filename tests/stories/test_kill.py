@@ -75,7 +75,7 @@ async def goes_on(hanako: Citizen) -> None:
     for _ in range(TRIES):
         await comes_back(hanako)
         page = hanako.page
-        if any(link.attributes.get("id") == "approve-again" for link in page.markup.links):
+        if any(link.attributes.get("data-testid") == "approve-again" for link in page.markup.links):
             page = await hanako.browser.follow("approve-again")
         if page.has_form("agree"):
             page = await hanako.agrees()
