@@ -18,6 +18,13 @@ from kiban.shared.settings import Secret
 from kiban.shared.signatures import SignatureRefused
 from tests.authority.builders import HANAKO, OPERATOR, ORIGIN, resident, settings
 
+
+@pytest.fixture
+def engine() -> str:
+    """One is enough: where engines could differ, other tests of this room try both."""
+    return "sqlite"
+
+
 PUBLIC = {
     "certify_member",
     "read_member",

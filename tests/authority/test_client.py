@@ -17,6 +17,13 @@ from kiban.shared.problems import Unavailable
 from kiban.shared.settings import Secret
 from tests.authority.builders import OPERATOR, ORIGIN, settings
 
+
+@pytest.fixture
+def engine() -> str:
+    """One is enough: where engines could differ, other tests of this room try both."""
+    return "sqlite"
+
+
 SHORT = timedelta(seconds=0.3)
 
 

@@ -13,6 +13,13 @@ from kiban.shared import encoding, members
 from kiban.shared.members import NotAMember
 from tests.authority.builders import new_rsa, request_for
 
+
+@pytest.fixture
+def engine() -> str:
+    """One is enough: where engines could differ, other tests of this room try both."""
+    return "sqlite"
+
+
 SEALING = "0900000000000000000000000000000000000000000000000000000000000000"
 
 

@@ -19,6 +19,12 @@ from tests.authority.builders import HANAKO, TARO, resident
 from tests.authority.conftest import MEMBERS
 
 
+@pytest.fixture
+def engine() -> str:
+    """One is enough: where engines could differ, other tests of this room try both."""
+    return "sqlite"
+
+
 async def sealer(authority):
     """The authority as a member, as everybody can look it up."""
     return await authority.office.enrolment.roll.resolve("authority")

@@ -11,6 +11,12 @@ from kiban.shared.settings import Secret
 from tests.authority.builders import resident
 
 
+@pytest.fixture
+def engine() -> str:
+    """One is enough: where engines could differ, other tests of this room try both."""
+    return "sqlite"
+
+
 def certificates(running):
     return {
         name: [each.certificate for each in running.office.issuers.of(name)] for name in AUTHORITIES

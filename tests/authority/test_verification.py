@@ -25,6 +25,12 @@ from tests.authority import orders
 from tests.authority.builders import SHA256, TARO, address, attributes, resident
 
 
+@pytest.fixture
+def engine() -> str:
+    """One is enough: where engines could differ, other tests of this room try both."""
+    return "sqlite"
+
+
 async def test_login_learns_a_handle_and_nothing_else(authority, card):
     await authority.issues(card)
 

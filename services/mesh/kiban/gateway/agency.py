@@ -47,7 +47,7 @@ from kiban.gateway.standing import Standing
 from kiban.identity.authority.client import AuthorityClient, obtain_identity
 from kiban.mesh.client import Members, MeshClient, NoteRefused, ProofRefused, verify_proof
 from kiban.mesh.contract import Enrolment, InclusionProof, NotInLog, OutcomeReport
-from kiban.shared import encoding
+from kiban.shared import encoding, mistakes
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.http import Http
@@ -171,6 +171,8 @@ class Gateway:
                 await self.keep_up()
             except Problem as problem:
                 _log.warning("%s waits: %s", self.settings.member, problem.slug)
+            except Exception as error:  # noqa: BLE001  the next look may go well
+                mistakes.log(_log, f"{self.settings.member} keeping up", error)
 
     async def keep_up(self) -> None:
         """One look: the epoch, the leaves that we acted on, and for the portal the log."""
@@ -246,7 +248,7 @@ class Gateway:
         opened = [
             me.identity.open(
                 one.sealed, sender=sender, label=RECEIPT_LABEL, context=_place(one.number)
-            ).decode()
+            ).decode(errors="replace")
             for one in feed.receipts
         ]
         return Receipts(receipts=[read_receipt(one, sender) for one in opened], next=feed.next)

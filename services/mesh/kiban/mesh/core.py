@@ -223,9 +223,7 @@ class Core:
 
     async def _outcome(self, token: str) -> Outcome:
         provider = await self.member(tokens.signer(token))
-        outcome = Outcome.model_validate(
-            tokens.verify(token, key=provider.signing_key, typ=OUTCOME)
-        )
+        outcome = tokens.read(token, Outcome, key=provider.signing_key, typ=OUTCOME)
         if outcome.provider != provider.id:
             raise OutcomeRefused("a provider reports its own exchanges alone", sent=provider.id)
         return outcome
