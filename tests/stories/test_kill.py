@@ -24,18 +24,13 @@ ANSWERS = {"from_month": "2026-05", "confirm": True}
 LOOKS = 400
 TRIES = 10
 CUTS = [
-    "after POST /card-requests to login, 1",  # 1: the card has answered
-    "after POST /inner/tokens to gateway:portal, 1",  # 1: the portal knows which pseudonym is hers
     "after POST /approvals to authority, 1",  # 3: the authority has made the tokens
     "before POST /consents to gateway:kamakura, 1",  # 3: a consent is under way
-    "after POST /consents to gateway:accounts, 1",
     "after POST /permits to core, 1",  # 4: permitted and logged, but not presented
     "after POST /answers to gateway:tax, 1",  # 4: answered, but not shown
-    "before POST /inner/submissions to gateway:portal, 1",  # 6: signed, but not sent
-    "after POST /inner/submissions to gateway:portal, 1",
-    "before POST /submissions to gateway:kamakura, 1",
+    "after POST /inner/submissions to gateway:portal, 1",  # 6: sent, but not noted as sent
     "after POST /submissions to gateway:kamakura, 1",  # 6: taken in, but the receipt is lost
-    "before POST /outcomes to core, 4",  # 6: the second leaf is under way
+    "before POST /outcomes to core, 2",  # 6: the second leaf is under way
     "after POST /answers to gateway:tax, 2",  # 7: the city has read, but not decided
 ]
 
