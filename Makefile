@@ -30,7 +30,7 @@ contracts: $(VENV)/run  ## write the OpenAPI documents and docs/problems.md anew
 	$(BIN)/kiban problems
 
 bench: $(VENV)/dev  ## rates and latencies, each beside a bare limit
-	$(BIN)/python -m bench
+	$(BIN)/python -m tests.bench
 
 lock:  ## write both locks anew (needs uv)
 	$(LOCK) pyproject.toml deploy/build.in -o requirements.lock
