@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from kiban.deploy.embedded import free_port_base
 from kiban.deploy.story import DECIDED
 from kiban.shared.http import AiohttpHttp
 from kiban.shared.problems import Unavailable
@@ -36,10 +37,16 @@ CUTS = [
 
 
 @pytest.fixture(scope="session")
-def settled_data(tmp_path_factory, postal_data, port_base):
+def own_ports(port_base):
+    """Ports beside those of the country that other tests of this worker keep running."""
+    return free_port_base(port_base + 1_000)
+
+
+@pytest.fixture(scope="session")
+def settled_data(tmp_path_factory, postal_data, own_ports):
     """The data of a country that lived at these ports and was stopped."""
     place = tmp_path_factory.mktemp("settled") / "data"
-    with kiban_up(place, port_base=port_base, postal_data=postal_data):
+    with kiban_up(place, port_base=own_ports, postal_data=postal_data):
         """Everybody has moved in."""
     return place
 
@@ -121,8 +128,8 @@ async def happened_once(hanako: Citizen) -> None:
 
 
 @pytest.mark.parametrize("cut", CUTS)
-async def test_a_country_that_was_killed_goes_on(data, postal_data, port_base, cut) -> None:
-    where = {"port_base": port_base, "postal_data": postal_data}
+async def test_a_country_that_was_killed_goes_on(data, postal_data, own_ports, cut) -> None:
+    where = {"port_base": own_ports, "postal_data": postal_data}
     with kiban_up(data, module="tests.stories.mortal", more=["--cut", cut], **where) as mortal:
         async with hanako_at(mortal) as hanako:
             try:
@@ -140,9 +147,9 @@ async def test_a_country_that_was_killed_goes_on(data, postal_data, port_base, c
 
 
 async def test_a_country_that_is_killed_after_every_step_goes_on(
-    data, postal_data, port_base
+    data, postal_data, own_ports
 ) -> None:
-    where = {"port_base": port_base, "postal_data": postal_data}
+    where = {"port_base": own_ports, "postal_data": postal_data}
     hanako = None
     steps = [
         Citizen.logs_in,
