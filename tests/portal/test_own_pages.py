@@ -1,7 +1,11 @@
 """What is the citizen's own to see, among the real neighbours: records, consents, history, and what is kept."""
 
+import asyncio
+import sys
+
 import pytest
 
+from kiban.mesh import verifier
 from tests.portal.citizens import (
     ANSWERS,
     arrives,
@@ -69,6 +73,26 @@ async def test_a_proof_is_shown_with_what_is_needed_to_check_it(country):
     assert "確かに入っています" in hanako.page.part("verified").text
     assert checkpoint.count("—") >= 1
     assert hanako.page.part("path").text
+
+
+async def test_a_saved_proof_holds_for_a_program_that_knows_nothing_of_the_portal(
+    country, tmp_path
+):
+    hanako = await at_the_form(country)
+    await country.settles()
+    await hanako.history()
+    links = [link for link in hanako.page.markup.links if "検証済み" in link.text]
+    await hanako.browser.open(links[0].href)
+    key = hanako.page.text.partition("--key '")[2].partition("'")[0]
+    cookie = f"portal-session={token(hanako).reveal()}"
+    url = country.origin("portal") + hanako.page.link("proof-file").href
+    saved = await country.http.send("GET", url, headers={"cookie": cookie})
+    (tmp_path / "proof.json").write_bytes(saved.content)
+
+    command = [sys.executable, verifier.__file__, "inclusion", "proof.json", "--key", key]
+    checked = await asyncio.create_subprocess_exec(*command, cwd=tmp_path)
+
+    assert await checked.wait() == 0
 
 
 async def test_a_line_is_open_only_to_its_person(country):

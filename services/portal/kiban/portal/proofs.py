@@ -36,6 +36,10 @@ class Inclusion:
     path: tuple[str, ...]
     checkpoint: str
 
+    def document(self) -> dict[str, object]:
+        """The same as a file, for whoever checks it with a program of their own."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
@@ -53,6 +57,8 @@ class Verified:
 
     inclusion: Inclusion
     checkpoint: Checkpoint
+    log_key: str
+    """The key under which the checkpoint was verified."""
 
 
 def verify(inclusion: Inclusion, *, leaf: str, log_key: str) -> Verified:
@@ -65,7 +71,7 @@ def verify(inclusion: Inclusion, *, leaf: str, log_key: str) -> Verified:
     computed = root(inclusion)
     if computed != checkpoint.root:
         raise ProofRefused(f"leaf {inclusion.index} and its path do not lead to the signed root")
-    return Verified(inclusion, checkpoint)
+    return Verified(inclusion, checkpoint, log_key)
 
 
 def root(inclusion: Inclusion) -> str:

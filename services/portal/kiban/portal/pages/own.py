@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Query, Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from kiban.portal import comparing, values
 from kiban.portal.approvals import Consent
@@ -15,6 +15,7 @@ from kiban.portal.procedures import Procedures
 from kiban.portal.records import Looking
 from kiban.portal.sessions import Visitor
 from kiban.shared.exchanges import Hex64
+from kiban.shared.problems import NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,17 @@ class OwnPages:
             return await self.site.show(
                 request, "proof.html", visitor, entry=entry, basis=self.history.basis
             )
+
+        @app.get("/history/{leaf}/proof.json", include_in_schema=False)
+        async def proof_file(
+            leaf: Hex64, visitor: Annotated[Visitor, Depends(in_session)]
+        ) -> Response:
+            """Give a proof as a file, to be checked elsewhere."""
+            entry = await self.history.entry(visitor.person, leaf)
+            if entry.verified is None:
+                raise NotFound("there is no verified proof of this line yet")
+            attached = {"content-disposition": 'attachment; filename="proof.json"'}
+            return JSONResponse(entry.verified.inclusion.document(), headers=attached)
 
     def _consents(self, app: FastAPI, in_session: InSession) -> None:
         @app.get("/consents", include_in_schema=False)
