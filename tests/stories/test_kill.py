@@ -112,7 +112,7 @@ async def decision(hanako: Citizen) -> str:
     """The decision, as soon as it is there; what a killed process had claimed is free again after a minute."""
     until = time.monotonic() + PATIENCE
     while (outcome := await hanako.outcome()) not in DECIDED and time.monotonic() < until:
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # noqa: ASYNC110  the page is what there is to look at
     return outcome
 
 
