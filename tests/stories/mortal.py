@@ -54,10 +54,11 @@ class Mortal:
             and f"{method} {path}".startswith(self.call)
         )
         self.left -= met
-        if met and self.left == 0 and self.when == "before":
+        last = met and self.left == 0
+        if last and self.when == "before":
             os.kill(os.getpid(), signal.SIGKILL)
         reply = await self.http.send(method, url, content=content, headers=headers, timeout=timeout)
-        if met and self.left == 0:
+        if last:
             os.kill(os.getpid(), signal.SIGKILL)
         return reply
 
