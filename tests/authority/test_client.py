@@ -5,15 +5,19 @@ from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
+from fastapi import Depends
 
 from kiban.identity.authority.client import AuthorityClient, obtain_identity
 from kiban.identity.authority.contract import EnrolmentRefused
 from kiban.identity.authority.enrolment import member_secret
+from kiban.shared.access import anyone
+from kiban.shared.app import service
+from kiban.shared.clock import FrozenClock
 from kiban.shared.database import Database
 from kiban.shared.http import HttpxHttp
 from kiban.shared.keyring import Keyring, keyring_table
 from kiban.shared.membership import SignedHttp
-from kiban.shared.problems import Unavailable
+from kiban.shared.problems import Unavailable, Unexplained
 from kiban.shared.settings import Secret
 from tests.authority.builders import OPERATOR, ORIGIN, settings
 
@@ -146,3 +150,14 @@ async def test_identities_and_requests_hide_their_secrets(start, tax):
     identity = await tax.obtains((await start()).http)
 
     assert repr(identity) == "Identity(tax)"
+
+
+async def test_an_authority_that_breaks_its_contract_is_named():
+    app = service("somebody else", role="somebody", clock=FrozenClock())
+
+    @app.get("/anchors", dependencies=[Depends(anyone)])
+    async def read_anchors() -> dict[str, str]:
+        return {"other": "things"}
+
+    with pytest.raises(Unexplained, match="no Anchors"):
+        await AuthorityClient(HttpxHttp({ORIGIN: app}), ORIGIN).read_anchors()
