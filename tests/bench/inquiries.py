@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from kiban.deploy.premises import file_name, port_of
-from tests.bench import limits, wire
+from tests.bench import limits, machine, wire
 from tests.bench.measure import Loop, Row, Section, loop
 from tests.bench.newcomers import AFFAIR, ASKER, ITEM, PROVIDER, Newcomer, move_in
 from tests.bench.plan import Plan
@@ -197,7 +197,7 @@ async def _chain(plan: Plan, server: Postgres, port: int) -> Row:
         pids = {
             "hops": lambda: [each.process.pid for each in chain],
             "postgres": server.pids,
-            "load": lambda: [os.getpid()],
+            **machine.ourselves(),
         }
         found = await loop(ask, tasks=16, seconds=plan.pick(5.0, 2.0), pids=pids)
     return found.row("bare: three hops, each keeps one row; 16 at a time")

@@ -1,27 +1,23 @@
 """
-Measuring: closed loops, rates, percentiles, and what each process takes of the machine.
+Measuring: closed loops, rates, percentiles.
 
 A closed loop has N tasks; each asks, waits for the answer, checks it and asks again.  What began before the warm-up
-was over does not count.  Processor time is read from the kernel, for each process apart: on a machine that others use
-too it says more than a rate does, because it does not rise with their load.
+was over does not count.  Processor time is read from the kernel, for each process apart: it says where the time goes,
+and rises less than a rate falls when others use the machine too.
 """
 
 import asyncio
-import os
-import platform
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
+
+from tests.bench.machine import LOAD, Pids, spent
 
 Ask = Callable[[int], Awaitable[None]]
 """Asks once and checks the answer; an exception is an error."""
-Pids = Mapping[str, Callable[[], list[int]]]
-"""The processes that take part, by name; a database has many."""
 MOST_ERRORS = 100
 """After so many a run is given up."""
-_TICK = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +33,12 @@ class Row:
     cpu_us: dict[str, float] = field(default_factory=dict)
     """Processor time for each thing that was done, by process."""
     beside: float | None = None
-    """The bare limit of the same run."""
+    """The rate as a part of the bare limit's, measured in the same run."""
 
     @property
-    def per_core(self) -> float | None:
-        """How many could be done for each second of a core, all processes together."""
-        whole = sum(self.cpu_us.values())
-        return 1e6 / whole if whole else None
+    def server_us(self) -> float:
+        """Processor time of everybody but the one who makes the load."""
+        return sum(spent for name, spent in self.cpu_us.items() if name != LOAD)
 
 
 @dataclass(slots=True)
@@ -56,6 +51,12 @@ class Section:
 
     def document(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def beside(section: Section, limit: float) -> Section:
+    """The same section, each rate shown as a part of this limit too."""
+    section.rows = [replace(row, beside=row.rate / limit) for row in section.rows]
+    return section
 
 
 @dataclass(slots=True)
@@ -132,74 +133,3 @@ def percentile(values: list[float], part: float) -> float:
         return float("nan")
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(len(ordered) * part / 100))]
-
-
-# --- processes ------------------------------------------------------------------------------------
-
-
-def spent(pids: Pids) -> dict[str, float]:
-    """Seconds of processor time so far, by name."""
-    return {name: sum(map(cpu_seconds, listed())) for name, listed in pids.items()}
-
-
-def cpu_seconds(pid: int) -> float:
-    """User and system time of a process, and of its children that have ended."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-    except (FileNotFoundError, ProcessLookupError):
-        return 0.0
-    return sum(map(int, fields[11:15])) / _TICK
-
-
-def children(pid: int) -> Iterator[int]:
-    """A process and those that it started."""
-    yield pid
-    for place in Path("/proc").glob("[0-9]*"):
-        try:
-            parent = (place / "stat").read_text(encoding="utf-8").rpartition(")")[2].split()[1]
-        except (FileNotFoundError, ProcessLookupError):
-            continue
-        if int(parent) == pid:
-            yield int(place.name)
-
-
-def memory_mib(pid: int) -> dict[str, float]:
-    """Resident memory now and at its highest, MiB."""
-    found = {}
-    for text in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
-        name, _, value = text.partition(":")
-        if name in {"VmRSS", "VmHWM"}:
-            found[name] = int(value.split()[0]) / 1024
-    return found
-
-
-# --- the machine ----------------------------------------------------------------------------------
-
-
-def machine(place: Path) -> dict[str, Any]:
-    """On what this was measured, and how busy others kept it."""
-    models = [
-        line.partition(":")[2].strip()
-        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        if line.startswith("model name")
-    ]
-    return {
-        "cores": len(os.sched_getaffinity(0)),
-        "processor": models[0] if models else platform.machine(),
-        "python": platform.python_version(),
-        "load_before": os.getloadavg()[0],
-        "disk_sync_us": round(1e6 * disk_sync(place)),
-    }
-
-
-def disk_sync(place: Path) -> float:
-    """Seconds that the disk takes to keep one page, in the middle of 100 tries."""
-    file, taken = place / "sync", []
-    with file.open("wb", buffering=0) as opened:
-        for _ in range(100):
-            opened.write(bytes(8192))
-            began = time.perf_counter()
-            os.fdatasync(opened.fileno())
-            taken.append(time.perf_counter() - began)
-    file.unlink()
-    return percentile(taken, 50)

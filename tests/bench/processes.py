@@ -25,7 +25,8 @@ from kiban.deploy.premises import file_name
 from kiban.shared.http import get_json
 from kiban.world.cast import shipped_country
 from tests import conftest
-from tests.bench import measure
+from tests.bench import machine
+from tests.stories.country import postal_data_of
 
 PATIENCE = 120.0
 
@@ -50,7 +51,7 @@ class Postgres:
             await self.say(f'CREATE DATABASE "{name}"')
 
     def pids(self) -> list[int]:
-        return list(measure.children(self.pid))
+        return list(machine.children(self.pid))
 
 
 @asynccontextmanager
@@ -102,6 +103,7 @@ class Deployment:
     house: House
     server: Postgres
     place: Path
+    postal_data: Path
     profiled: frozenset[str] = frozenset()
     served: dict[str, Served] = field(default_factory=dict)
 
@@ -120,12 +122,12 @@ class Deployment:
         for role in roles:
             self.served.pop(role).stop()
 
-    def pids(self) -> measure.Pids:
+    def pids(self) -> machine.Pids:
         own = {name: each.pids for name, each in self.served.items()}
-        return {**own, "postgres": self.server.pids, "load": lambda: [os.getpid()]}
+        return {**own, "postgres": self.server.pids, **machine.ourselves()}
 
     def memory(self) -> dict[str, dict[str, float]]:
-        return {name: measure.memory_mib(each.process.pid) for name, each in self.served.items()}
+        return {name: machine.memory_mib(each.process.pid) for name, each in self.served.items()}
 
     @contextmanager
     def recording(self) -> Iterator[None]:
@@ -143,9 +145,12 @@ class Deployment:
             *(sys.executable, "-m", *module, "serve", role),
             *("--data", str(self.settled.premises.place), "--database", self.server.url),
         ]
-        log = (self.place / f"{file_name(role)}.log").open("wb")
-        with log:
-            process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        # A country's registry needs the towns of the country alone, and is not what is measured.
+        environment = {**os.environ, "KIBAN_REGISTRY_POSTAL_DATA": str(self.postal_data)}
+        with (self.place / f"{file_name(role)}.log").open("wb") as log:
+            process = subprocess.Popen(
+                command, stdout=log, stderr=subprocess.STDOUT, env=environment
+            )
         return Served(role, process, profile)
 
     async def _answers(self, role: str) -> None:
@@ -181,7 +186,8 @@ async def deployment(
     async with AsyncExitStack() as stack:
         furnished = house_.furnish(settled, database=server.url, environment={})
         stack.push_async_callback(furnished.close)
-        country = Deployment(furnished, server, place, profiled)
+        postal_data = postal_data_of(settled.folder, place)
+        country = Deployment(furnished, server, place, postal_data, profiled)
         stack.callback(lambda: country.stop(*country.served))
         yield country
 
