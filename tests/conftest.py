@@ -23,12 +23,16 @@ import asyncpg
 import pytest
 import uvicorn
 from fastapi import FastAPI
+from hypothesis import HealthCheck, settings
 
 from kiban.shared.clock import FrozenClock
 from kiban.shared.database import Database
 
 NewDatabase = Callable[..., Awaitable[Database]]
 
+# No test is about how long it takes: a busy machine is no mistake of the code.
+settings.register_profile("kiban", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kiban")
 
 CHROMIUM = Path("/usr/bin/chromium")
 

@@ -221,12 +221,13 @@ async def test_a_database_that_is_not_there_is_away(engine, tmp_path):
         "sqlite": f"sqlite+aiosqlite:///{tmp_path}/no/such/folder/file",
         "postgres": f"postgresql+asyncpg://postgres@/x?host={tmp_path}",
     }
+    before = set(threading.enumerate())
     db = Database(urls[engine])
     with pytest.raises(DatabaseAway):
         async with db.begin():
             pass
     await db.close()
-    for thread in threading.enumerate():
+    for thread in set(threading.enumerate()) - before:
         if thread.name.endswith("(_connection_worker_thread)"):
             thread.join()  # aiosqlite leaves this one behind (issue of its 0.22), and it wants our loop
 
