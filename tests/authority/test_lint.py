@@ -79,7 +79,7 @@ def mutations(draw, size):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @given(st.data())
 def test_whatever_is_changed_only_the_ordered_body_can_be_signed(kind, data):
     draft, order, by = made(kind)

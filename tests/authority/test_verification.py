@@ -180,9 +180,7 @@ async def test_no_bit_of_a_certificate_can_be_changed(authority, card):
     await authority.issues(card)
     der = card.certificate("signature").public_bytes(Encoding.DER)
 
-    @settings(
-        max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-    )
+    @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(st.integers(0, len(der) * 8 - 1))
     def changed(bit):
         flipped = bytearray(der)

@@ -14,7 +14,6 @@ from tests.login.parties import BANK, LOGIN, assertion, authorization, form
 
 CALM = settings(
     max_examples=60,
-    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 ID = "0" * 32

@@ -81,7 +81,7 @@ def test_the_root_over_tiles_is_the_root_over_leaves():
     assert FULL.root_before == merkle.EMPTY_ROOT
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 700), max_size=5))
 def test_growing_in_steps_gives_what_growing_at_once_gives(steps):
     size, held, root = 0, {}, merkle.EMPTY_ROOT
@@ -104,7 +104,6 @@ def test_the_edge_is_what_is_not_full(size):
     assert set(tiles.edge(size)) == {tile for tile, held in built.items() if len(held) < 256 * 32}
 
 
-@settings(deadline=None)
 @given(st.integers(0, 69_999), st.integers(1, 70_000))
 def test_a_proof_from_tiles_holds(index, size):
     index %= size

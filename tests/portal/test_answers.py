@@ -1,7 +1,7 @@
 """Answers: what only the citizen knows is read strictly and kindly, and nothing else is read at all."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kiban.portal import answers
@@ -110,7 +110,6 @@ async def test_a_search_offers_choices_and_an_empty_one_asks_nobody():
     assert nothing is None
 
 
-@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(

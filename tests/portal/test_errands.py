@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kiban.portal.contract import ErrandRefused
@@ -64,7 +64,6 @@ def test_nonce_and_verifier_are_the_states_own(errands):
     assert len(errands.verifier(one)) == 43
 
 
-@settings(deadline=None)
 @given(st.text(max_size=1_200))
 def test_no_other_text_is_a_state(text):
     with pytest.raises(ErrandRefused):

@@ -6,7 +6,7 @@ import hashlib
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pymerkle import InmemoryTree
 
@@ -47,7 +47,6 @@ def check(inclusion: Inclusion, **change) -> proofs.Verified:
     )
 
 
-@settings(deadline=None)
 @given(st.integers(1, 40).flatmap(lambda size: st.tuples(st.integers(0, size - 1), st.just(size))))
 def test_every_leaf_of_every_tree_is_proven(place):
     index, size = place
@@ -101,7 +100,6 @@ def test_a_witness_beside_the_log_does_no_harm():
     check(inclusion, checkpoint=inclusion.checkpoint + witness)
 
 
-@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_no_other_text_is_a_checkpoint(text):
     with pytest.raises(ProofRefused):

@@ -242,7 +242,6 @@ HOSTILE = st.one_of(
 
 @hypothesis.settings(
     max_examples=100,
-    deadline=None,
     suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
 )
 @hypothesis.given(

@@ -178,9 +178,7 @@ HOSTILE = st.one_of(
 )
 
 
-@settings(
-    max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=HOSTILE)
 def test_any_text_is_answered_in_time_and_whole(japan, text):
     found = resolve(japan, text)

@@ -401,9 +401,7 @@ requests = st.fixed_dictionaries(
 
 
 @given(different=requests)
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_login_makes_the_page_break(page, login, different) -> None:
     login.asks = card_request(**different)
 
@@ -416,9 +414,7 @@ async def test_no_login_makes_the_page_break(page, login, different) -> None:
         st.text(max_size=50),
     )
 )
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_form_makes_the_page_break(page, form) -> None:
     reply = await page.post(
         {name: value.encode(errors="surrogatepass") for name, value in form.items()}
