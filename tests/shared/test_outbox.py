@@ -138,9 +138,42 @@ async def test_a_courier_that_died_is_followed_by_another(db, clock, send):
     await outbox._claim()  # and then the process is killed
 
     assert await outbox.drain() == 0
-    clock.advance(timedelta(seconds=61))
+    clock.advance(timedelta(seconds=11))
     assert await outbox.drain() == 1
     assert receiver.got == [{"cup": 1}]
+
+
+async def test_a_courier_that_lives_keeps_its_claim(db, clock, send, monkeypatch):
+    monkeypatch.setattr("kiban.shared.outbox._RENEWAL", 0.01)
+    there, leave = asyncio.Event(), asyncio.Event()
+    got = []
+
+    async def slowly(body):
+        got.append(body)
+        there.set()
+        await leave.wait()
+
+    outbox = courier(db, clock, slowly)
+    await send(outbox, {"cup": 1})
+    delivering = asyncio.create_task(outbox.drain())
+    await there.wait()
+    for _ in range(3):
+        clock.advance(timedelta(seconds=6))
+        await until_claimed_anew(db, clock)
+        assert await courier(db, clock, slowly).drain() == 0
+    leave.set()
+
+    assert await delivering == 1
+    assert got == [{"cup": 1}]
+
+
+async def until_claimed_anew(db, clock):
+    while True:
+        async with db.read() as connection:
+            [until] = (await connection.execute(sa.select(TABLE.c.next_at))).scalars()
+        if until >= clock() + timedelta(seconds=10):
+            return
+        await asyncio.sleep(0.005)
 
 
 async def test_a_clock_that_goes_back_holds_nothing_up(db, clock, send):

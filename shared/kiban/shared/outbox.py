@@ -2,9 +2,9 @@
 The outbox: what must follow a commit is written in that commit, and sent until it has arrived.
 
 The row enters in the transaction that decides; a courier claims it for a while, hands it over outside of any
-transaction, and notes the outcome.  If the process dies anywhere in between, the claim runs out and the row is
-handed over again: at least once, so receivers are idempotent by id.  Given its role's `spans`, it goes on with the
-trace in which the row was written.
+transaction, and notes the outcome.  A courier that lives keeps its claim; if the process dies anywhere in between,
+the claim runs out and the row is handed over again: at least once, so receivers are idempotent by id.  Given its
+role's `spans`, it goes on with the trace in which the row was written.
 
 A receiver's lasting refusal (a 4xx problem) lays the row aside as dead: seen, and released by hand.  Anything else
 is tried again, later and later.  Any number of copies may run the courier.
@@ -50,8 +50,9 @@ _log = logging.getLogger("kiban.outbox")
 _PASSING = frozenset({408, 425, 429, 503})  # refusals that end by themselves
 _FIRST_DELAY = timedelta(seconds=1)
 _LONGEST_DELAY = timedelta(minutes=5)
-_LEASE = timedelta(seconds=60)
-_DELIVERY = 30.0  # seconds one hand-over may take: well within its lease
+_LEASE = timedelta(seconds=10)
+_RENEWAL = 3.0  # seconds: a lease outlives two renewals that are late
+_DELIVERY = 30.0  # seconds one hand-over may take
 
 
 def outbox_table(metadata: MetaData, name: str = "outbox") -> Table:
@@ -175,8 +176,11 @@ class Outbox:
         tried = 0
         while rows := await self._claim():
             async with asyncio.TaskGroup() as group:
-                for lot in self._lots(rows):
-                    group.create_task(self._deliver(lot))
+                keeping = group.create_task(self._keep(rows))
+                try:
+                    await self._deliver_all(rows)
+                finally:
+                    keeping.cancel()
             tried += len(rows)
         return tried
 
@@ -220,10 +224,31 @@ class Outbox:
             update(self._table)
             .where(c.id.in_(picked.scalar_subquery()))
             .values(next_at=now + _LEASE, attempts=c.attempts + 1)
-            .returning(c.id, c.topic, c.body, c.attempts, c.traceparent)
+            .returning(c.id, c.topic, c.body, c.attempts, c.next_at, c.traceparent)
         )
         async with self._db.begin() as connection:
             return sorted((await connection.execute(claim)).all(), key=lambda row: row.id)
+
+    async def _keep(self, rows: list[Row[Any]]) -> None:
+        """Renew the claims of rows that are still under way: a noted outcome has another time."""
+        c, numbers = self._table.c, [row.id for row in rows]
+        claimed = {row.next_at for row in rows}
+        while True:
+            await asyncio.sleep(_RENEWAL)
+            until = self._clock() + _LEASE
+            async with self._db.begin() as connection:
+                await connection.execute(
+                    update(self._table)
+                    .where(c.id.in_(numbers), c.done_at.is_(None), c.dead_at.is_(None))
+                    .where(c.next_at.in_(claimed))
+                    .values(next_at=until)
+                )
+            claimed = {until}
+
+    async def _deliver_all(self, rows: list[Row[Any]]) -> None:
+        async with asyncio.TaskGroup() as group:
+            for lot in self._lots(rows):
+                group.create_task(self._deliver(lot))
 
     def _lots(self, rows: list[Row[Any]]) -> list[list[Row[Any]]]:
         """What is handed over at once: the rows of a topic that goes together, else each row by itself."""
