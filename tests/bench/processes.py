@@ -159,7 +159,8 @@ class Deployment:
             ended = self.served[role].process.poll() is not None
             if ended or time.monotonic() > end:
                 text = log.read_text(encoding="utf-8", errors="replace")
-                raise RuntimeError(f"{role} did not start: {text[-2000:]}")
+                code = self.served[role].process.returncode
+                raise RuntimeError(f"{role} did not start ({code}): {text[-2000:]}")
             await asyncio.sleep(0.05)
 
     async def population(self, *roles: str) -> None:

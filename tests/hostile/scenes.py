@@ -25,6 +25,7 @@ from kiban.portal.app import Parts
 from kiban.portal.sessions import Token, Visitor
 from kiban.shared.exchanges import new_id
 from kiban.shared.problems import Unavailable
+from kiban.world.browser import PageRefused
 from kiban.world.citizen import Citizen
 from kiban.world.people import person_number
 from kiban.world.vault import numbers
@@ -71,8 +72,8 @@ class Scenes:
             ("login", "GET", "/card-requests/{name}"): self._card_request,
             ("login", "POST", "/card-requests/{name}/response"): self._tapped,
             ("login", "GET", "/continue"): self._at_bank("GET", "login", "/continue"),
-            ("login", "GET", "/consent"): self._at_bank("GET", "login", "/consent"),
-            ("login", "POST", "/consent"): self._at_bank("POST", "login", "/consent"),
+            ("login", "GET", "/consent"): self._asked_at_login("GET"),
+            ("login", "POST", "/consent"): self._asked_at_login("POST"),
             ("login", "GET", "/consents"): self._at_login(""),
             ("login", "POST", "/consents/{name}/end"): self._at_login("end"),
             ("login", "POST", "/consents/leave"): self._at_login("leave"),
@@ -188,6 +189,25 @@ class Scenes:
 
         return play
 
+    def _asked_at_login(self, method: str) -> Scene:
+        """Taro, who is asked what the bank may learn: whatever he agreed to before has ended."""
+        at_bank = self._at_bank(method, "login", "/consent")
+
+        async def play(asked: Asked) -> Asked:
+            taro = await self._sees_consents("taro")
+            while taro.page.has_form("end"):
+                await taro.browser.submit("end")
+            return await at_bank(asked)
+
+        return play
+
+    async def _sees_consents(self, name: str) -> Citizen:
+        """Somebody at login's own page, who sees what they agreed to."""
+        person = self._person(name)
+        await person.browser.open(f"{self.country.origin('login')}/consents/enter")
+        await person.holds_up_card()
+        return person
+
     async def _leaving_bank(self, _: Asked) -> Asked:
         person = self._person("hanako")
         await person.logs_in_at(self.country.origin("bank"))
@@ -197,11 +217,10 @@ class Scenes:
         """Hanako at login's own page, where she sees what she agreed to."""
 
         async def play(_: Asked) -> Asked:
-            person, origin = self._person("hanako"), self.country.origin("login")
-            await person.browser.open(f"{origin}/consents/enter")
-            await person.holds_up_card()
+            await self._person("hanako").logs_in_at(self.country.origin("bank"))
+            person = await self._sees_consents("hanako")
             if not form:
-                act = person.browser.open(f"{origin}/consents")
+                act = person.browser.open(f"{self.country.origin('login')}/consents")
                 return await self._kept_back("GET", "login", "/consents", act)
             act = person.browser.submit(form)
             return await self._kept_back("POST", "login", "/consents/[a-z0-9/]+", act)
@@ -302,7 +321,7 @@ class Scenes:
 
     async def _kept_back(self, method: str, role: str, path: str, act: Awaitable[object]) -> Asked:
         self.exchange.keep_back(f"^{method} {re.escape(self.country.origin(role))}{path}([?]|$)")
-        with suppress(Unavailable):
+        with suppress(Unavailable, PageRefused):
             await act
         return self.exchange.withheld()
 

@@ -91,6 +91,10 @@ class Siege:
         wanted = (method, path)
         return next(one for one in self.offered[role] if (one.method, one.path) == wanted)
 
+    def pages(self, role: str) -> list[Operation]:
+        """What a role offers to browsers, and in no document."""
+        return [one for one in self.offered[role] if not one.document]
+
     def heard(self, role: str, method: str, path: str) -> Asked:
         """What was asked of this operation while the country lived."""
         return self.samples[self.operation(role, method, path)][0]
@@ -122,6 +126,16 @@ class Siege:
 
     # --- who asks ---------------------------------------------------------------------------------
 
+    def by(self, caller: str, operation: Operation, asked: Asked) -> Asked:
+        """In the name of the right one, of somebody else or of nobody."""
+        match caller:
+            case "right":
+                return self.by_the_right_one(operation, asked)
+            case "nobody":
+                return asked.without(*PROOFS)
+            case _:
+                return self.by_somebody_else(operation, asked)
+
     def by_the_right_one(self, operation: Operation, asked: Asked) -> Asked:
         """With proper credentials."""
         if operation.access in MEMBERSHIP:
@@ -129,10 +143,6 @@ class Siege:
         if key := self._key(operation):
             return asked.with_header(b"authorization", b"Bearer " + key.encode())
         return asked
-
-    def by_nobody(self, operation: Operation, asked: Asked) -> Asked:
-        del operation
-        return asked.without(*PROOFS)
 
     def by_somebody_else(self, operation: Operation, asked: Asked) -> Asked:
         """With credentials that are proper elsewhere."""

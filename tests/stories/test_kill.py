@@ -24,7 +24,7 @@ from tests.stories.sockets import RunningCountry, kiban_up
 pytestmark = pytest.mark.kill
 HANAKO = cast.load_checked(cast.shipped_country()).people["hanako"]
 ANSWERS = {"from_month": "2026-05", "confirm": True}
-PATIENCE = 150.0  # seconds
+PATIENCE = 60.0  # seconds
 TRIES = 10
 CUTS = [
     "after POST /approvals to authority, 1",  # 3: the authority has made the tokens
@@ -109,7 +109,7 @@ async def comes_back(hanako: Citizen) -> None:
 
 
 async def decision(hanako: Citizen) -> str:
-    """The decision, as soon as it is there; what a killed process had claimed is free again after a minute."""
+    """The decision, as soon as it is there; what a killed process had claimed is free again after its lease."""
     until = time.monotonic() + PATIENCE
     outcome = await hanako.outcome()
     while outcome not in DECIDED and time.monotonic() < until:
