@@ -18,7 +18,7 @@ from pathlib import Path
 
 from kiban.deploy import house as house_
 from kiban.deploy import readiness, topology
-from kiban.deploy.embedded import serving, until_told_to_stop
+from kiban.deploy.embedded import serving, told_to_stop
 from kiban.shared.http import Http, Reply, origin_of
 from kiban.world.cast import shipped_country
 from kiban.world.moving_in import settled as settled_in
@@ -76,11 +76,12 @@ async def run(arguments: argparse.Namespace) -> None:
     async with serving(roles):
         for each in roles:
             await settled_in(each.app)
+        told = told_to_stop()
         readiness.write(country, arguments.ready_file)
         mortal.armed = True
         sys.stdout.write(f"{READY} {country.origin('portal')}\n")
         sys.stdout.flush()
-        await until_told_to_stop()
+        await told.wait()
     await country.close()
 
 

@@ -76,30 +76,37 @@ async def hanako_at(
 
 async def goes_on(hanako: Citizen, until: str = "sent") -> None:
     """Do whatever comes next, as somebody who finds her application where she left it, until this is done."""
+    steps = {"opened": comes_back, "approved": approves, "answered": answers, "sent": sends}
     for _ in range(TRIES):
-        await comes_back(hanako)
-        page = hanako.page
-        if until == "opened":
-            return
-        for way in ("mend", "approve-again"):
-            if any(link.attributes.get("data-testid") == way for link in page.markup.links):
-                page = await hanako.browser.follow(way)
-        if page.has_form("agree"):
-            page = await hanako.agrees()
-        if until == "approved":
-            return
-        if page.has_form("prefill"):
-            page = await hanako.browser.submit("prefill")
-        if page.has_form("answers"):
-            page = await hanako.fills(ANSWERS)
-        if until == "answered":
-            return
-        if page.has_form("sign"):
-            page = await hanako.signs()
-            page = await hanako.sends()
-        if page.parts("outcome"):
-            return
+        for done, step in steps.items():
+            await step(hanako)
+            if done == until != "sent" or hanako.page.parts("outcome"):
+                return
     raise AssertionError(f"she cannot go on: {hanako.page.text[:500]}")
+
+
+async def approves(hanako: Citizen) -> None:
+    """Go where the page says that something is missing, and approve again where that is asked."""
+    for way in ("mend", "approve-again"):
+        if any(link.attributes.get("data-testid") == way for link in hanako.page.markup.links):
+            await hanako.browser.follow(way)
+    if hanako.page.has_form("agree"):
+        await hanako.agrees()
+
+
+async def answers(hanako: Citizen) -> None:
+    """Let the offices be asked anew where the page offers it, and answer what only she knows."""
+    if hanako.page.has_form("prefill"):
+        await hanako.browser.submit("prefill")
+    if hanako.page.has_form("answers"):
+        await hanako.fills(ANSWERS)
+
+
+async def sends(hanako: Citizen) -> None:
+    """Sign and send, where that is what comes next."""
+    if hanako.page.has_form("sign"):
+        await hanako.signs()
+        await hanako.sends()
 
 
 async def comes_back(hanako: Citizen) -> None:

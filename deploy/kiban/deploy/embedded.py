@@ -11,6 +11,7 @@ Sources: DESIGN 7; style 7 (several servers in one loop; lifespans of mounted ap
 
 import asyncio
 import errno
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -58,13 +59,25 @@ async def serving(roles: Sequence[Role], *, host: str = "127.0.0.1") -> AsyncIte
     """Serve every role while the block lasts; inside, all of them answer."""
     async with AsyncExitStack() as house:
         listeners = [house.enter_context(_listener(role, host)) for role in roles]
-        for role, listener in zip(roles, listeners, strict=True):
-            life = role.app.router.lifespan_context(role.app)
-            await life.__aenter__()
-            # Whatever befalls one role, the others go to sleep as they would on any evening.
-            house.push_async_callback(life.__aexit__, None, None, None)
-            await house.enter_async_context(_answering(role, listener))
+        with _unswept():
+            for role, listener in zip(roles, listeners, strict=True):
+                life = role.app.router.lifespan_context(role.app)
+                await life.__aenter__()
+                # Whatever befalls one role, the others go to sleep as they would on any evening.
+                house.push_async_callback(life.__aexit__, None, None, None)
+                await house.enter_async_context(_answering(role, listener))
         yield
+
+
+@contextmanager
+def _unswept() -> Iterator[None]:
+    """Look for no garbage meanwhile, and never among what is there afterwards: nearly all of it stays for good."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @asynccontextmanager
@@ -129,10 +142,10 @@ def free_port_base(first: int = 20_000, ports: int = 40) -> int:
     raise PortBusy(f"there are no {ports} free ports in a row")
 
 
-async def until_told_to_stop() -> None:
-    """Wait for Ctrl-C or a polite request to end."""
+def told_to_stop() -> asyncio.Event:
+    """Give what is set by Ctrl-C or a polite request to end, from now on; before, either ends the process at once."""
     told = asyncio.Event()
     loop = asyncio.get_running_loop()
     for each in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(each, told.set)
-    await told.wait()
+    return told

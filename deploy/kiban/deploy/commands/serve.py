@@ -14,7 +14,7 @@ import uvloop
 
 from kiban.deploy import house, topology
 from kiban.deploy.commands import options
-from kiban.deploy.embedded import serving, until_told_to_stop
+from kiban.deploy.embedded import serving, told_to_stop
 from kiban.deploy.house import Settled
 from kiban.shared.problems import Problem
 
@@ -67,7 +67,8 @@ async def _serve(arguments: argparse.Namespace, settled: Settled) -> None:
         role = replace(role, port=arguments.port)
     try:
         async with serving([role], host=arguments.host):
+            told = told_to_stop()
             print(f"{role.name} answers at {role.origin}", flush=True)
-            await until_told_to_stop()
+            await told.wait()
     finally:
         await furnished.close()

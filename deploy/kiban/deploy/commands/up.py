@@ -11,7 +11,7 @@ from rich.console import Console
 
 from kiban.deploy import house, readiness, topology
 from kiban.deploy.commands import options
-from kiban.deploy.embedded import serving, until_told_to_stop
+from kiban.deploy.embedded import serving, told_to_stop
 from kiban.deploy.house import House, Settled
 from kiban.world.moving_in import settled as settled_in
 
@@ -36,10 +36,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 async def _up(settled: Settled, database: str, ready_file: Path | None) -> None:
     async with running(settled, database=database) as country:
+        told = told_to_stop()
         if ready_file:
             readiness.write(country, ready_file)
         readiness.show(country, Console())
-        await until_told_to_stop()
+        await told.wait()
 
 
 @asynccontextmanager
