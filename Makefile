@@ -6,7 +6,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK   := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 
-.PHONY: help demo up test kill check contracts bench lock clean
+.PHONY: help demo up test check contracts bench lock clean
 
 help:  ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## */\t/' | expand -t 12
@@ -18,10 +18,7 @@ up: $(VENV)/run  ## start the country and keep it running
 	$(BIN)/kiban up
 
 test: check  ## lint, types and the whole suite
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not kill"
-
-kill: $(VENV)/dev  ## kill the whole country at every step, and see it go on
-	$(BIN)/python -m pytest -m kill
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(VENV)/dev  ## lint and types alone
 	$(BIN)/ruff check .

@@ -8,6 +8,7 @@ production would run.
 """
 
 import asyncio
+import gc
 import os
 import shutil
 import socket
@@ -29,10 +30,15 @@ from kiban.shared.clock import FrozenClock
 from kiban.shared.database import Database
 
 NewDatabase = Callable[..., Awaitable[Database]]
+Furnish = Callable[[Database], Awaitable[None]]
+Contents = tuple[tuple[str, ...], Furnish | None]
+"""What a database has when a test gets it: the schemas of packages, and what was put in once for all."""
 
 # No test is about how long it takes: a busy machine is no mistake of the code.
 settings.register_profile("kiban", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("kiban")
+# Thousands of tests keep much that is no garbage; looking through it takes a fifth of the time.
+gc.set_threshold(100_000, 50, 100)
 
 CHROMIUM = Path("/usr/bin/chromium")
 
@@ -104,7 +110,7 @@ def engine(request: pytest.FixtureRequest) -> str:
 async def new_database(
     engine: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> AsyncIterator[NewDatabase]:
-    """Make databases: `await new_database("kiban.mesh")` has that package's schema."""
+    """Make databases: `await new_database("kiban.mesh")` has that package's schema; `furnish` may put more in."""
     opened: list[Database] = []
     maker = (
         SQLiteFiles(tmp_path, request.getfixturevalue("sqlite_templates"))
@@ -112,8 +118,8 @@ async def new_database(
         else request.getfixturevalue("postgres_server")
     )
 
-    async def make(*packages: str) -> Database:
-        opened.append(Database(await maker.make(packages)))
+    async def make(*packages: str, furnish: Furnish | None = None) -> Database:
+        opened.append(Database(await maker.make((packages, furnish))))
         return opened[-1]
 
     yield make
@@ -138,16 +144,17 @@ class SQLiteFiles:
         self.place = place
         self.templates = templates
 
-    async def make(self, packages: tuple[str, ...]) -> str:
+    async def make(self, contents: Contents) -> str:
         file = self.place / f"{uuid4().hex}.sqlite"
-        if packages:
-            shutil.copy(await self._template(packages), file)
+        if contents != _NOTHING:
+            shutil.copy(await self._template(contents), file)
         return f"sqlite+aiosqlite:///{file}"
 
-    async def _template(self, packages: tuple[str, ...]) -> Path:
-        template = self.templates / "+".join(packages)
+    async def _template(self, contents: Contents) -> Path:
+        packages, furnish = contents
+        template = self.templates / "+".join([*packages, furnish.__name__ if furnish else ""])
         if not template.exists():
-            await _migrated(f"sqlite+aiosqlite:///{template}", packages)
+            await _filled(f"sqlite+aiosqlite:///{template}", contents)
         return template
 
     async def clear(self) -> None:
@@ -159,15 +166,15 @@ class PostgresServer:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.templates: dict[tuple[str, ...], str] = {(): "template1"}
+        self.templates: dict[Contents, str] = {_NOTHING: "template1"}
         self.made: list[str] = []
 
-    async def make(self, packages: tuple[str, ...]) -> str:
-        if packages not in self.templates:
+    async def make(self, contents: Contents) -> str:
+        if contents not in self.templates:
             template = await self._copy("template1")
-            await _migrated(self.url.format(template), packages)
-            self.templates[packages] = template
-        self.made.append(await self._copy(self.templates[packages]))
+            await _filled(self.url.format(template), contents)
+            self.templates[contents] = template
+        self.made.append(await self._copy(self.templates[contents]))
         return self.url.format(self.made[-1])
 
     async def clear(self) -> None:
@@ -188,10 +195,16 @@ class PostgresServer:
             await connection.close()
 
 
-async def _migrated(url: str, packages: tuple[str, ...]) -> None:
+_NOTHING: Contents = ((), None)
+
+
+async def _filled(url: str, contents: Contents) -> None:
+    packages, furnish = contents
     database = Database(url)
     for package in packages:
         await database.migrate(package)
+    if furnish:
+        await furnish(database)
     await database.close()
 
 

@@ -1,9 +1,10 @@
 """An authority that runs without sockets, with its neighbours as members and cards as a chip would be."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from uuid import uuid4
 
 import pytest
@@ -90,23 +91,43 @@ async def member(running: Running, db: Database, name: str) -> Identity:
 Start = Callable[..., Awaitable[Running]]
 
 
-@pytest.fixture
-async def db(new_database: Callable[..., Awaitable[Database]]) -> Database:
-    """The authority's database, with keys that were made before: making them is slow."""
-    db = await new_database(PACKAGE)
+ENROLLED: dict[str, dict[str, Identity]] = {}
+"""The members who enrolled when a database was furnished, by its dialect."""
+
+
+async def with_keys(db: Database) -> None:
+    """Keys that were made before: making them is slow."""
     keyring = Keyring(store.KEYRING, settings().secret)
     async with db.begin() as connection:
         for name in ("authentication", "signature"):
             kept = keys.dump(orders.key(f"root {name} 1"))
             await keyring.replace(connection, f"authority {name} 1", kept)
-    return db
+
+
+async def with_neighbours(db: Database) -> None:
+    """An authority has lived here: its neighbours have enrolled, and it knows Hanako."""
+    await with_keys(db)
+    with TemporaryDirectory() as place:
+        async with starting_at(db, FrozenClock(), Path(place)) as start:
+            running = await start(*MEMBERS)
+            await running.registrar.register_resident(resident())
+            ENROLLED[db.dialect] = running.identities
 
 
 @pytest.fixture
-async def start(db: Database, clock: FrozenClock, tmp_path: Path) -> AsyncIterator[Start]:
+async def db(
+    new_database: Callable[..., Awaitable[Database]], request: pytest.FixtureRequest
+) -> Database:
+    """The authority's database."""
+    lived_in = "authority" in request.fixturenames
+    return await new_database(PACKAGE, furnish=with_neighbours if lived_in else with_keys)
+
+
+@asynccontextmanager
+async def starting_at(db: Database, clock: FrozenClock, place: Path) -> AsyncIterator[Start]:
     """Start authorities, all over the same database."""
     async with AsyncExitStack() as running:
-        neighbours = Database(f"sqlite+aiosqlite:///{tmp_path}/neighbours.sqlite")
+        neighbours = Database(f"sqlite+aiosqlite:///{place}/neighbours.sqlite")
         running.push_async_callback(neighbours.close)
 
         async def starting(*members: str, finish=certificates.finish, **changes) -> Running:
@@ -123,10 +144,16 @@ async def start(db: Database, clock: FrozenClock, tmp_path: Path) -> AsyncIterat
 
 
 @pytest.fixture
-async def authority(start: Start) -> Running:
+async def start(db: Database, clock: FrozenClock, tmp_path: Path) -> AsyncIterator[Start]:
+    async with starting_at(db, clock, tmp_path) as start:
+        yield start
+
+
+@pytest.fixture
+async def authority(start: Start, db: Database) -> Running:
     """An authority whose neighbours have enrolled and that knows Hanako."""
-    running = await start(*MEMBERS)
-    await running.registrar.register_resident(resident())
+    running = await start()
+    running.identities |= ENROLLED[db.dialect]
     return running
 
 

@@ -44,7 +44,6 @@ class Visit:
 VISITS = [
     Visit("hanako", "ja", NARROW, scripts=False),
     Visit("hanako", "en", WIDE, scripts=True),
-    Visit("hanako", "ja", NARROW, scripts=True),
 ]
 
 

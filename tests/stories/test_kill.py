@@ -21,7 +21,7 @@ from kiban.world.browser import PageRefused
 from kiban.world.citizen import Citizen
 from tests.stories.sockets import RunningCountry, kiban_up
 
-pytestmark = pytest.mark.kill
+pytestmark = pytest.mark.slow
 HANAKO = cast.load_checked(cast.shipped_country()).people["hanako"]
 ANSWERS = {"from_month": "2026-05", "confirm": True}
 PATIENCE = 60.0  # seconds
