@@ -32,11 +32,22 @@ from kiban.gateway.contract import (
     SubmissionRequest,
     TokenUse,
 )
+from kiban.mesh.client import Checkpoint, NoteRefused, ProofRefused, verify_proof
 from kiban.mesh.contract import Directory, InclusionProof
 from kiban.shared import canonical
 from kiban.shared.http import Http
 from kiban.shared.membership import SignedHttp
 from kiban.shared.settings import Secret
+
+__all__ = [
+    "Checkpoint",
+    "GatewayClient",
+    "InclusionProof",
+    "InnerClient",
+    "NoteRefused",
+    "ProofRefused",
+    "verify_proof",
+]
 
 Reply = TypeVar("Reply", bound=BaseModel)
 

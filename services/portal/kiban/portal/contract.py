@@ -72,10 +72,6 @@ class ConsentUnknown(Problem):
     slug, title, status = "consent-unknown", "You have given no such consent", 404
 
 
-class ProofRefused(Problem):
-    slug, title, status = "inclusion-refused", "The log's proof does not hold", 502
-
-
 class HeldField(Shape):
     """A field that an office's record fills: shown read-only, never asked (once-only, ワンスオンリー)."""
 

@@ -2,8 +2,9 @@
 History (やりとり履歴): every exchange about a person, in words, each with a proof that the portal verified.
 
 The portal's gateway files the lines of the log for the person whom they are about.  For each line the portal asks for
-the proof that its leaf is in the log and checks it itself (`proofs`).  What does not fit is shown, not hidden: a line
-with a finding, a proof that does not hold, an exchange that was permitted and never answered.
+the proof that its leaf is in the log and checks it itself: it does not take its gateway's word for it.  What does not
+fit is shown, not hidden: a line with a finding, a proof that does not hold, an exchange that was permitted and never
+answered.
 
 Source: DESIGN 4 (step 8), 5.4; in real life 番号法 附則第6条 (情報提供等記録の開示).
 """
@@ -14,25 +15,20 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol
 
+from kiban.gateway.client import (
+    Checkpoint,
+    InclusionProof,
+    NoteRefused,
+    ProofRefused,
+    verify_proof,
+)
 from kiban.gateway.contract import Finding, Findings, Line, Lines
-from kiban.portal import proofs
 from kiban.portal.country import SELF, Country, Text
-from kiban.portal.proofs import Inclusion, Verified
 from kiban.shared.problems import NotFound, Problem
 
 PAGE = 20
 """Lines on one page."""
 NOBODY = "opens-to-nobody"
-
-
-class Proof(Protocol):
-    """A proof as the gateway passes it on."""
-
-    leaf: str
-    index: int
-    size: int
-    path: list[str]
-    checkpoint: str
 
 
 class Directory(Protocol):
@@ -48,9 +44,19 @@ class Log(Protocol):
 
     async def read_findings(self) -> Findings: ...
 
-    async def prove(self, leaf: str) -> Proof: ...
+    async def prove(self, leaf: str) -> InclusionProof: ...
 
     async def read_directory(self) -> Directory: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A proof that holds."""
+
+    proof: InclusionProof
+    checkpoint: Checkpoint
+    log_key: str
+    """The key under which the checkpoint was verified."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,8 @@ class Entry:
     verified: Verified | None
     problem: str | None
     """Why there is no verified proof: the slug."""
+    refused: bool
+    """Whether there was a proof, and it does not hold."""
     own: bool
     """Whether it is the citizen's own doing at the portal: a look at own information, a login."""
 
@@ -129,13 +137,11 @@ class History:
         own = self._own(line)
         try:
             proof = await self.log.prove(line.leaf)
-            inclusion = Inclusion(
-                proof.leaf, proof.index, proof.size, tuple(proof.path), proof.checkpoint
-            )
-            verified = proofs.verify(inclusion, leaf=line.leaf, log_key=log_key)
+            checkpoint = verify_proof(proof, leaf=line.leaf, log_key=log_key)
         except Problem as problem:
-            return Entry(line, None, problem.slug, own)
-        return Entry(line, verified, None, own)
+            refused = isinstance(problem, ProofRefused | NoteRefused)
+            return Entry(line, None, problem.slug, refused, own)
+        return Entry(line, Verified(proof, checkpoint, log_key), None, refused=False, own=own)
 
     def _own(self, line: Line) -> bool:
         if line.kind == "acquire":

@@ -100,7 +100,7 @@ class OwnPages:
             if entry.verified is None:
                 raise NotFound("there is no verified proof of this line yet")
             attached = {"content-disposition": 'attachment; filename="proof.json"'}
-            return JSONResponse(entry.verified.inclusion.document(), headers=attached)
+            return JSONResponse(entry.verified.proof.model_dump(mode="json"), headers=attached)
 
     def _consents(self, app: FastAPI, in_session: InSession) -> None:
         @app.get("/consents", include_in_schema=False)
