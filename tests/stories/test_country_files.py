@@ -60,6 +60,12 @@ MISTAKES = {
     "a procedure that its office does not accept": (
         "procedures/child-allowance.toml", 'office = "kamakura"', 'office = "tax"', "tax",
     ),
+    "a corporate number whose check digit is wrong": (
+        "legal-entities.toml", 'number = "7900001000001"', 'number = "8900001000001"', "check digit",
+    ),
+    "a town that the postal data do not know": (
+        "legal-entities.toml", 'town = "御成町"', 'town = "御成り町"', "鎌倉市 has no such town",
+    ),
     "what is no TOML at all": (
         "layouts/pension.toml", "edition = 1", "edition = = 1", "no TOML",
     ),

@@ -104,7 +104,7 @@ def settle(
 ) -> Premises:
     """Move in: keep what the directory says, add what is new, refuse what does not fit."""
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
         (place / "secrets").mkdir(mode=0o700, exist_ok=True)
         deed = _read(place / DEED) or _Deed(country, port_base or PORT_BASE, {})
         _check(deed, place, country, port_base)

@@ -11,6 +11,7 @@ from pathlib import Path
 from kiban.deploy.commands import options
 from kiban.mesh import country
 from kiban.portal import procedures
+from kiban.registry import entities
 from kiban.shared.country import Mistakes
 from kiban.world import cast
 
@@ -35,4 +36,5 @@ def mistakes_of(folder: Path) -> list[str]:
     country.check(folder, mistakes)
     procedures.check(folder, mistakes)
     cast.load(folder, mistakes)
+    entities.check(folder, mistakes)
     return list(dict.fromkeys(mistakes.lines()))
