@@ -280,7 +280,7 @@ async def test_a_connection_that_is_lost_at_work_is_a_problem_and_the_next_one_w
 
 @pytest.mark.postgres
 async def test_a_statement_that_takes_too_long_is_given_up(postgres_server):
-    db = Database(await postgres_server.make(()), statement_seconds=0.1)
+    db = Database(await postgres_server.make(((), None)), statement_seconds=0.1)
     with pytest.raises(DatabaseAway):
         async with db.begin() as connection:
             await connection.execute(sa.text("SELECT pg_sleep(30)"))
