@@ -26,8 +26,11 @@ import uvicorn
 from fastapi import FastAPI
 from hypothesis import HealthCheck, settings
 
+from kiban.deploy import house
 from kiban.shared.clock import FrozenClock
 from kiban.shared.database import Database
+from kiban.world.cast import shipped_country
+from tests.stories.country import postal_data_of, running
 
 NewDatabase = Callable[..., Awaitable[Database]]
 Furnish = Callable[[Database], Awaitable[None]]
@@ -99,6 +102,25 @@ async def listen() -> AsyncIterator[Callable[[FastAPI], Awaitable[str]]]:
             return f"http://127.0.0.1:{port}"
 
         yield listen
+
+
+@pytest.fixture(scope="session")
+def postal_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real postal data of the country's municipalities, as a file."""
+    return postal_data_of(shipped_country(), tmp_path_factory.mktemp("postal"))
+
+
+@pytest.fixture(scope="session")
+def lived_in(tmp_path_factory: pytest.TempPathFactory, postal_data: Path) -> Path:
+    """The data of a country in which everybody has moved in: it comes to life once, and is copied."""
+    place = tmp_path_factory.mktemp("country") / "data"
+
+    async def live() -> None:
+        async with running(house.settle(place, shipped_country()), postal_data):
+            """Everybody has moved in."""
+
+    asyncio.run(live())
+    return place
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

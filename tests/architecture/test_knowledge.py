@@ -22,10 +22,8 @@ from tests.architecture.knowledge import (
     stored,
 )
 from tests.architecture.scanner import Found, Value, scan
-from tests.stories.conftest import lived_in, postal_data
 from tests.stories.country import Country, moved_in, running
 
-__all__ = ["lived_in", "postal_data"]
 ANSWERS = {"from_month": "2026-05", "confirm": True}
 
 

@@ -6,14 +6,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
-from kiban.world.cast import shipped_country
 from tests.hostile.siege import Siege, siege
-from tests.stories.country import postal_data_of
-
-
-@pytest.fixture(scope="session")
-def postal_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return postal_data_of(shipped_country(), tmp_path_factory.mktemp("postal"))
 
 
 @pytest_asyncio.fixture(scope="package", loop_scope="package")

@@ -1,37 +1,17 @@
 """The portal's tests: the whole country around it, run once for each file; or the portal all alone."""
 
-import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 
-from kiban.deploy import house
 from kiban.shared.http import HttpxHttp
 from kiban.world.browser import Browser
 from kiban.world.cast import shipped_country
 from kiban.world.faults import Faults
 from tests.portal.alone import Alone, portal_app
-from tests.stories.country import Country, moved_in, postal_data_of, running
-
-
-@pytest.fixture(scope="session")
-def postal_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return postal_data_of(shipped_country(), tmp_path_factory.mktemp("postal"))
-
-
-@pytest.fixture(scope="session")
-def lived_in(tmp_path_factory: pytest.TempPathFactory, postal_data: Path) -> Path:
-    """The data of a country in which everybody has moved in."""
-    place = tmp_path_factory.mktemp("country") / "data"
-
-    async def live() -> None:
-        async with running(house.settle(place, shipped_country()), postal_data):
-            """Everybody has moved in."""
-
-    asyncio.run(live())
-    return place
+from tests.stories.country import Country, moved_in, running
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

@@ -1,34 +1,14 @@
-"""The stories' country: in this process, come to life once for all tests and copied for each."""
+"""The stories' country: in this process, a copy for each test; or behind sockets."""
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from kiban.deploy import house
 from kiban.world.cast import shipped_country
-from tests.stories.country import Country, moved_in, postal_data_of, running
+from tests.stories.country import Country, moved_in, running
 from tests.stories.sockets import RunningCountry, kiban_up, port_base_of
-
-
-@pytest.fixture(scope="session")
-def postal_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return postal_data_of(shipped_country(), tmp_path_factory.mktemp("postal"))
-
-
-@pytest.fixture(scope="session")
-def lived_in(tmp_path_factory: pytest.TempPathFactory, postal_data: Path) -> Path:
-    """The data of a country in which everybody has moved in."""
-    place = tmp_path_factory.mktemp("country") / "data"
-
-    async def live() -> None:
-        async with running(house.settle(place, shipped_country()), postal_data):
-            """Everybody has moved in."""
-
-    asyncio.run(live())
-    return place
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import pytest
 import pytest_asyncio
 
 from kiban.world.cast import shipped_country
-from tests.stories.conftest import country, lived_in, postal_data
+from tests.stories.conftest import country
 from tests.stories.country import Country, moved_in, running
 
-__all__ = ["country", "lived_in", "postal_data"]
+__all__ = ["country"]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
