@@ -14,6 +14,7 @@ from typing import TypeVar
 from kiban.deploy import premises as premises_
 from kiban.deploy.premises import Premises, file_name
 from kiban.mesh import country as mesh_country
+from kiban.mesh import witnessing
 from kiban.mesh.country import Country
 from kiban.shared import settings
 from kiban.shared.clock import Clock
@@ -131,11 +132,17 @@ def furnish(
 
     return House(
         settled,
-        AiohttpHttp(_routes(settled.premises, routes)),
+        AiohttpHttp(_routes(settled.premises, routes) | _witnesses(environment)),
         Clock(),
         lambda role: Database(url(role)),
         environment,
     )
+
+
+def _witnesses(environment: Mapping[str, str]) -> dict[str, str]:
+    """Where the log's witnesses are: the only ones outside of the country whom a role asks for anything."""
+    named = environment.get("KIBAN_CORE_WITNESSES", "").split(",")
+    return {origin: origin for origin in witnessing.origins(filter(None, map(str.strip, named)))}
 
 
 def _routes(premises: Premises, template: str | None) -> dict[str, str]:

@@ -41,6 +41,7 @@ from kiban.mesh.log_store import NewEntry
 from kiban.mesh.permits import Permits
 from kiban.mesh.settings import CoreSettings
 from kiban.mesh.store import Appended
+from kiban.mesh.witnessing import Witness, Witnessing
 from kiban.shared import members, pseudonyms, tokens
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
@@ -88,8 +89,10 @@ class Core:
         )
         await self._open_log()
         await self._seat(client, anchors)
-        running = asyncio.create_task(self.integrator.run())
-        stack.push_async_callback(_ended, running)
+        witnesses = [Witness.read(text) for text in self.settings.witnesses]
+        witnessing = Witnessing(self.log, self.http, witnesses)
+        for background in (self.integrator.run(), *([witnessing.run()] if witnesses else [])):
+            stack.push_async_callback(_ended, asyncio.create_task(background))
 
     async def _open_log(self) -> None:
         async with self.db.begin() as connection:

@@ -25,3 +25,5 @@ class CoreSettings:
     """How pseudonyms are converted: blind or classic."""
     member: str = "core"
     """The core's own name among the members."""
+    witnesses: tuple[str, ...] = ()
+    """Who cosigns the log's heads: a verifier key, a space and an address each (c2sp.org/tlog-witness)."""
