@@ -3,8 +3,7 @@
 
 Absolute numbers are this machine's at this moment; what can be carried elsewhere is the ratio of two rows of one run
 (docs/speed.md).  The whole takes about four minutes on two quiet cores, `--quick` less than one; `--profile
-ROLE` writes
-writes where that role's time goes into artefacts/.
+ROLE` writes where that role's time goes into artefacts/.
 """
 
 import argparse
