@@ -33,8 +33,8 @@ ALSO = {"gateway:portal": "gateway:kamakura", "gateway:tax": "gateway:kamakura"}
 def times(operation: Operation) -> int:
     """How often an operation is asked: the more there is in it, the more often."""
     if operation.path in PLUMBING and operation.role != "registry":
-        return 8
-    return 45 if operation.method in {"POST", "PUT"} else 25
+        return 6
+    return 30 if operation.method in {"POST", "PUT"} else 16
 
 
 def offered() -> Iterator[Operation]:
@@ -57,7 +57,7 @@ async def test_no_input_breaks_it(besieged: Siege, operation: Operation) -> None
 @pytest.mark.parametrize("role", ["portal", "login", "cards", "bank"])
 async def test_no_input_breaks_its_pages(besieged: Siege, role: str) -> None:
     for page in besieged.pages(role):
-        await asyncio.to_thread(attack, besieged, page, 16, asyncio.get_running_loop())
+        await asyncio.to_thread(attack, besieged, page, 12, asyncio.get_running_loop())
 
 
 def attack(

@@ -184,7 +184,10 @@ async def test_who_is_killed_in_the_middle_leaves_nothing_behind(tmp_path):
 
 
 @pytest.mark.slow
-async def test_all_of_japan_is_taken_in_on_either_engine(register, settings, clock):
+@pytest.mark.parametrize(
+    "engine", [pytest.param("postgres", marks=pytest.mark.postgres)], indirect=True
+)
+async def test_all_of_japan_is_taken_in(register, settings, clock):
     japan = replace(settings, postal_data=None)
 
     await intake.take_all(register, japan, clock)
