@@ -8,12 +8,13 @@ waiting and what others do on the machine are left out.
 import cProfile
 import signal
 import sys
+import time
 
 from kiban.deploy.__main__ import main
 
 
 def profiled(file: str, argv: list[str]) -> int:
-    profile = cProfile.Profile()
+    profile = cProfile.Profile(time.process_time)
 
     def begin(*_: object) -> None:
         profile.enable()

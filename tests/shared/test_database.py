@@ -144,6 +144,19 @@ async def test_a_view_refuses_to_write(things):
     await put(things, id=2)
 
 
+async def test_a_look_sees_what_is_committed_and_refuses_to_write(things):
+    await put(things, id=1)
+
+    async with things.look() as connection:
+        counted = sa.select(sa.func.count()).select_from(THINGS)
+        assert (await connection.execute(counted)).scalar_one() == 1
+    with pytest.raises(RuntimeError, match="only reading"):
+        async with things.look() as connection:
+            await connection.execute(insert_new(THINGS).values(id=2))
+    await put(things, id=3)
+    assert await count(things) == 2
+
+
 async def test_what_follows_a_commit_waits_for_it(things):
     said = []
     async with things.begin() as connection:

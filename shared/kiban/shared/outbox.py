@@ -23,6 +23,7 @@ from typing import Any
 from sqlalchemy import (
     BigInteger,
     Column,
+    ColumnElement,
     Index,
     Integer,
     MetaData,
@@ -31,11 +32,13 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     and_,
+    bindparam,
     or_,
     select,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from kiban.shared import mistakes, trace
 from kiban.shared.clock import Clock
@@ -53,6 +56,25 @@ _LONGEST_DELAY = timedelta(minutes=5)
 _LEASE = timedelta(seconds=10)
 _RENEWAL = 3.0  # seconds: a lease outlives two renewals that are late
 _DELIVERY = 30.0  # seconds one hand-over may take
+
+
+def _claiming(table: Table, *which: ColumnElement[bool]) -> ReturningUpdate[Any]:
+    """The statement that claims what is due."""
+    c = table.c
+    due = or_(c.next_at <= bindparam("now"), c.next_at > bindparam("far"))
+    picked = (
+        select(c.id)
+        .where(c.done_at.is_(None), c.dead_at.is_(None), due, *which)
+        .order_by(c.next_at, c.id)
+        .limit(bindparam("most"))
+        .with_for_update(skip_locked=True)
+    )
+    return (
+        update(table)
+        .where(c.id.in_(picked.scalar_subquery()))
+        .values(next_at=bindparam("until"), attempts=c.attempts + 1)
+        .returning(c.id, c.topic, c.body, c.attempts, c.next_at, c.traceparent)
+    )
 
 
 def outbox_table(metadata: MetaData, name: str = "outbox") -> Table:
@@ -138,6 +160,9 @@ class Outbox:
         self._pause = pause
         self._width = width
         self._woken = asyncio.Event()
+        # Made once: making it costs more than asking for it, and an idle courier asks every second.
+        self._claims_all = _claiming(table)
+        self._claims_some = _claiming(table, table.c.topic.in_(bindparam("topics", expanding=True)))
 
     async def put(
         self,
@@ -208,26 +233,15 @@ class Outbox:
         return rows
 
     async def _take(self, most: int, topics: Collection[str] | None = None) -> list[Row[Any]]:
-        c, now = self._table.c, self._clock()
+        now = self._clock()
         # A time further ahead than any delay was written before the clock was moved back.
-        due = or_(c.next_at <= now, c.next_at > now + _LONGEST_DELAY + _LEASE)
-        picked = (
-            select(c.id)
-            .where(c.done_at.is_(None), c.dead_at.is_(None), due)
-            .order_by(c.next_at, c.id)
-            .limit(most)
-            .with_for_update(skip_locked=True)
-        )
-        if topics is not None:
-            picked = picked.where(c.topic.in_(topics))
-        claim = (
-            update(self._table)
-            .where(c.id.in_(picked.scalar_subquery()))
-            .values(next_at=now + _LEASE, attempts=c.attempts + 1)
-            .returning(c.id, c.topic, c.body, c.attempts, c.next_at, c.traceparent)
-        )
+        until, far = now + _LEASE, now + _LONGEST_DELAY + _LEASE
+        given = {"now": now, "far": far, "until": until, "most": most}
+        claim = self._claims_all if topics is None else self._claims_some
+        more = {} if topics is None else {"topics": list(topics)}
         async with self._db.begin() as connection:
-            return sorted((await connection.execute(claim)).all(), key=lambda row: row.id)
+            rows = (await connection.execute(claim, given | more)).all()
+        return sorted(rows, key=lambda row: row.id)
 
     async def _keep(self, rows: list[Row[Any]]) -> None:
         """Renew the claims of rows that are still under way: a noted outcome has another time."""

@@ -63,7 +63,7 @@ _RHYTHM = 5.0
 """Seconds between two looks at what moves by itself."""
 _READERS_RHYTHM = 1.0
 """The same for the portal's gateway, which follows the log."""
-GATHERING = 0.05
+GATHERING = 0.2
 """Seconds in which outcomes, which are durable already, gather to be reported together."""
 LEAVES_AT_ONCE = 50
 MERGE_DELAY = timedelta(seconds=10)

@@ -107,7 +107,7 @@ class Asking:
     async def ask_again(self, exchange: str) -> InquiryReply:
         """Present the permit of an inquiry that waited for a person at the provider; step 5 alone."""
         me = self.standing
-        async with me.db.read() as connection:
+        async with me.db.look() as connection:
             noted = await store.find_exchange(connection, exchange, "asked")
         if noted is None or noted.result != "waits" or noted.reply is None:
             raise NotFound("no inquiry of this number waits for an answer", sent=exchange)
@@ -140,7 +140,7 @@ class Asking:
     async def acquire(self, acquisition: Acquisition, resident_network: str) -> PersonReply:
         """Take the agency's pseudonym for a person whose four attributes it has (取得番号)."""
         me = self.standing
-        async with me.db.read() as connection:
+        async with me.db.look() as connection:
             known = await me.people.code(connection, acquisition.person)
         if known is not None:
             return PersonReply(person=acquisition.person, known=True)
@@ -183,7 +183,7 @@ class Asking:
         return opened.codes[0]
 
     async def _codes(self, people: Sequence[str]) -> list[Pseudonym]:
-        async with self.standing.db.read() as connection:
+        async with self.standing.db.look() as connection:
             known = await self.standing.people.codes(connection, people)
         if missing := [person for person in people if person not in known]:
             raise PersonUnknown(f"{len(missing)} of {len(people)} numbers have no pseudonym here")

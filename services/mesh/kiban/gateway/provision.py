@@ -107,7 +107,7 @@ class Provision:
 
     async def _answered(self, presenter: Member, permit: Permit, *, retry: bool) -> AnswerReply:
         me, claims = self.standing, permit.record.claims
-        async with me.db.read() as connection:
+        async with me.db.look() as connection:
             spent = await store.find_exchange(connection, claims.id, "answered")
         if spent is not None and not (retry and spent.result == "waits"):
             return _repeated(spent.result, spent.reply, retry=retry)
@@ -123,8 +123,9 @@ class Provision:
     async def _decided(
         self, presenter: Member, permit: Permit, opened: Opened, *, known: bool
     ) -> AnswerReply:
-        async with self.standing.db.begin() as connection:
-            await self._consent(connection, permit, opened)
+        if permit.record.basis.kind == "consent":
+            async with self.standing.db.begin() as connection:
+                await self._consent(connection, permit, opened)
         found = await self._read(permit, opened.codes)
         if any(reading == "waits" for _, reading in found):
             return await self._waits(permit, opened, known=known)
@@ -167,7 +168,7 @@ class Provision:
 
     async def _read(self, permit: Permit, codes: Sequence[Pseudonym]) -> list[tuple[str, Reading]]:
         me, claims = self.standing, permit.record.claims
-        async with me.db.read() as connection:
+        async with me.db.look() as connection:
             persons = await me.people.persons(connection, codes)
         at, item = me.clock(), str(claims.item)
         found: dict[str, Reading] = {
@@ -183,7 +184,7 @@ class Provision:
 
     async def _own_record(self, code: Pseudonym) -> Held:
         me = self.standing
-        async with me.db.read() as connection:
+        async with me.db.look() as connection:
             notes = await store.exchanges_about(connection, me.people.wrap(code))
         return own_record.held(notes, at=me.clock())
 
@@ -298,7 +299,7 @@ class Provision:
 
     async def _accepted(self, permit: Permit, opened: Opened, package: Package) -> Receipt:
         me, claims = self.standing, permit.record.claims
-        async with me.db.read() as connection:
+        async with me.db.look() as connection:
             person = await me.people.person(connection, opened.codes[0])
         if person is None:
             raise PersonUnknown("this office does not know the applicant")

@@ -23,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    bindparam,
     select,
     update,
 )
@@ -184,16 +185,23 @@ class People:
     async def codes(
         self, connection: AsyncConnection, numbers: Sequence[str]
     ) -> dict[str, Pseudonym]:
-        query = select(people.c.person, people.c.code).where(people.c.person.in_(numbers))
-        rows = await connection.execute(query)
+        rows = await connection.execute(_CODES, {"numbers": list(numbers)})
         return {row.person: self.unwrap(row.code) for row in rows}
 
     async def persons(
         self, connection: AsyncConnection, codes: Sequence[Pseudonym]
     ) -> dict[Pseudonym, str]:
         wrapped = {self.wrap(code): code for code in codes}
-        query = select(people.c.code, people.c.person).where(people.c.code.in_(list(wrapped)))
-        return {wrapped[row.code]: row.person for row in await connection.execute(query)}
+        rows = await connection.execute(_PERSONS, {"wrapped": list(wrapped)})
+        return {wrapped[row.code]: row.person for row in rows}
+
+
+_CODES = select(people.c.person, people.c.code).where(
+    people.c.person.in_(bindparam("numbers", expanding=True))
+)
+_PERSONS = select(people.c.code, people.c.person).where(
+    people.c.code.in_(bindparam("wrapped", expanding=True))
+)
 
 
 # --- exchanges ------------------------------------------------------------------------------------
@@ -201,29 +209,38 @@ class People:
 
 async def note_exchange(connection: AsyncConnection, **row: Any) -> int | None:
     """Write one row of the own record; its number, or None if this exchange and side had one."""
-    written = await connection.execute(
-        insert_new(exchanges).values(**row).returning(exchanges.c.number)
-    )
-    number: int | None = written.scalar_one_or_none()
+    number: int | None = (await connection.execute(_NOTE_EXCHANGE, row)).scalar_one_or_none()
     return number
 
 
 async def note_people(connection: AsyncConnection, number: int, wrapped: Sequence[bytes]) -> None:
     rows = [{"exchange": number, "code": code} for code in dict.fromkeys(wrapped)]
     if rows:
-        await connection.execute(exchange_people.insert(), rows)
+        await connection.execute(_NOTE_PEOPLE, rows)
 
 
 async def note_result(
     connection: AsyncConnection, exchange: str, side: str, result: str, reply: str | None = None
 ) -> None:
-    here = (exchanges.c.exchange == exchange) & (exchanges.c.side == side)
-    await connection.execute(update(exchanges).where(here).values(result=result, reply=reply))
+    here = {"this_exchange": exchange, "this_side": side}
+    await connection.execute(_NOTE_RESULT, {**here, "result": result, "reply": reply})
 
 
 async def find_exchange(connection: AsyncConnection, exchange: str, side: str) -> Row[Any] | None:
-    here = (exchanges.c.exchange == exchange) & (exchanges.c.side == side)
-    return (await connection.execute(select(exchanges).where(here))).one_or_none()
+    here = {"this_exchange": exchange, "this_side": side}
+    return (await connection.execute(_FIND_EXCHANGE, here)).one_or_none()
+
+
+# Made once, because every inquiry asks for them and making them costs more than asking.
+_HERE = (exchanges.c.exchange == bindparam("this_exchange")) & (
+    exchanges.c.side == bindparam("this_side")
+)
+_NOTE_EXCHANGE = insert_new(exchanges).returning(exchanges.c.number)
+_NOTE_PEOPLE = exchange_people.insert()
+_NOTE_RESULT = (
+    update(exchanges).where(_HERE).values(result=bindparam("result"), reply=bindparam("reply"))
+)
+_FIND_EXCHANGE = select(exchanges).where(_HERE)
 
 
 async def read_exchanges(

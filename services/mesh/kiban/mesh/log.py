@@ -175,7 +175,7 @@ class Integrator:
         origin: str,
         clock: Clock,
         *,
-        pause: float = 0.05,
+        pause: float = 0.2,
         poll: float = 1.0,
     ) -> None:
         self.verifier_key = VerifierKey.of(origin, key)

@@ -63,7 +63,7 @@ class OfficeRecords:
     async def read(self, person: str, item: str, *, inquirer: str, at: datetime) -> Reading:
         """What is held of this item about this person, for this inquirer."""
         holding = self.agency.holding(item)
-        async with self.db.read() as connection:
+        async with self.db.look() as connection:
             kept = await store.find_record(connection, person, item) if holding else None
         if holding is None or kept is None:
             return "not-held"
@@ -89,7 +89,7 @@ class OfficeRecords:
 
     async def waiting(self) -> list[Consultation]:
         """The inquiries that a clerk must look at, oldest first."""
-        async with self.db.read() as connection:
+        async with self.db.look() as connection:
             return await store.open_consultations(connection)
 
     async def decide(self, asked: Consultation, *, allowed: bool) -> None:
@@ -150,5 +150,5 @@ class OfficeRecords:
 
     async def changes(self, after: int = 0) -> list[Change]:
         """The feed of announced changes: which item of whom, never what it says."""
-        async with self.db.read() as connection:
+        async with self.db.look() as connection:
             return await store.changes_after(connection, after)
