@@ -4,11 +4,8 @@ import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from urllib.parse import quote, urlencode
 
-import hypothesis
 import pytest
-from hypothesis import strategies as st
 
 from kiban.registry.app import create_app
 from kiban.registry.client import RegistryClient
@@ -215,47 +212,3 @@ def test_the_committed_document_is_what_the_application_says(settings):
     app = create_app(settings, db=None, http=HttpxHttp({}), clock=FrozenClock())
 
     assert json.loads(DOCUMENT.read_text(encoding="utf-8")) == json.loads(json.dumps(app.openapi()))
-
-
-PARAMETERS = (
-    "name postal_code municipality prefecture limit cursor valid_at known_at".split()  # noqa: SIM905  a line of words
-)
-HOSTILE = st.one_of(
-    st.text(max_size=50),
-    st.sampled_from(
-        [
-            "0",
-            "-1",
-            "1" * 400,
-            "9" * 7,
-            "0000000",
-            "%00",
-            "\N{NULL}",
-            "'; --",
-            "../x",
-            "０",
-            "2026-13-40",
-        ]
-    ),
-)
-
-
-@hypothesis.settings(
-    max_examples=100,
-    suppress_health_check=[hypothesis.HealthCheck.function_scoped_fixture],
-)
-@hypothesis.given(
-    path=st.sampled_from(["/towns", "/municipalities", "/legal-entities", "/source"]),
-    segment=st.none() | HOSTILE,
-    asked=st.dictionaries(
-        st.sampled_from(PARAMETERS),
-        HOSTILE,
-        max_size=3,
-    ),
-)  # fmt: skip
-async def test_no_input_breaks_the_registry(registry, path, segment, asked):
-    url = path + (f"/{quote(segment, safe='')}" if segment is not None else "")
-
-    reply = await get(registry, f"{url}?{urlencode(asked)}")
-
-    assert reply.status < 500
