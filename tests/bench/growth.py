@@ -91,7 +91,7 @@ async def run(plan: Plan, server: Postgres, _: Path) -> list[Section]:
     try:
         await db.migrate("kiban.mesh")
         growing = GrowingLog(db)
-        for size in plan.pick((1_000, 10_000, 100_000), (1_000, 5_000)):
+        for size in plan.pick((1_000, 10_000, 50_000), (1_000, 5_000)):
             await growing.grow(size)
             ways: dict[str, Ask] = {
                 "a permit": growing.permit,

@@ -3,7 +3,7 @@ Certificate status (OCSP): what the authority answers in a second, and in a seco
 
 Asked about a certificate in force, by POST and by GET, without a nonce (the answer is remembered for minutes) and with
 one (each is signed anew).  Beside it: a raw ASGI application that answers as many bytes without looking, which is what
-the server below allows, and `openssl ocsp`, which is what one would try first.
+the server below allows.
 """
 
 import base64
@@ -22,12 +22,13 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 from kiban.deploy.embedded import free_port_base
 from kiban.identity.authority.client import AuthorityClient
 from kiban.shared import members
-from tests.bench import limits, machine, responder, wire
+from tests.bench import limits, machine, wire
 from tests.bench.measure import Row, Section, loop
 from tests.bench.plan import Plan
 from tests.bench.processes import Postgres, bare, deployment
 
 TASKS = 16
+VARIES = 8
 KIND = {"content-type": "application/ocsp-request"}
 Request = Callable[[str, int], bytes]
 """The bytes of a request to a host, the n-th one."""
@@ -52,7 +53,7 @@ async def run(plan: Plan, server: Postgres, place: Path) -> list[Section]:
             section.rows.append(await _asked(plan, f"kiban, {what}", origin, ask, pids))
         reply = await _one(origin, path, der)
     constant = await _constant(plan, len(reply), path, der)
-    section.rows += [constant, await _openssl(plan, place)]
+    section.rows.append(constant)
     section.notes.append(_ratio(section.rows[0], constant))
     return [section]
 
@@ -99,19 +100,18 @@ async def _one(origin: str, path: str, der: bytes) -> bytes:
         return (await line.ask(wire.request("POST", path, line.host, der, KIND))).body
 
 
-async def _asked(
-    plan: Plan, what: str, origin: str, ask: Request, pids: machine.Pids, *, tasks: int = TASKS
-) -> Row:
+async def _asked(plan: Plan, what: str, origin: str, ask: Request, pids: machine.Pids) -> Row:
     async with wire.line(origin) as line:
         first = (await line.ask(ask(line.host, 0))).body
 
         async def one(number: int) -> None:
             heard = await line.ask(ask(line.host, number))
-            if heard.status != 200 or len(heard.body) != len(first):
+            # An ECDSA signature's encoding varies by a few bytes.
+            if heard.status != 200 or abs(len(heard.body) - len(first)) > VARIES:
                 raise WrongStatus(heard.status)
 
         _check_good(first)
-        found = await loop(one, tasks=tasks, seconds=plan.pick(4.0, 1.5), pids=pids)
+        found = await loop(one, tasks=TASKS, seconds=plan.pick(4.0, 1.5), pids=pids)
     return found.row(what)
 
 
@@ -130,21 +130,6 @@ async def _constant(plan: Plan, size: int, path: str, der: bytes) -> Row:
             f"http://127.0.0.1:{port}",
             lambda host, _: wire.request("POST", path, host, der, KIND),
             pids,
-        )
-
-
-async def _openssl(plan: Plan, place: Path) -> Row:
-    port = free_port_base()
-    with responder.openssl(place, port) as (served, certificate, issuer):
-        der = _question(certificate, issuer)
-        pids: machine.Pids = {"openssl": served.pids, **machine.ourselves()}
-        return await _asked(
-            plan,
-            "openssl ocsp, one certificate, a connection each",
-            f"http://127.0.0.1:{port}",
-            lambda host, _: wire.request("POST", "/", host, der, KIND),
-            pids,
-            tasks=1,
         )
 
 

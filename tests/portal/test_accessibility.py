@@ -208,10 +208,11 @@ async def visit(
 
 
 async def look(page: Page, width: int) -> None:
-    """Find nothing that stands in anybody's way."""
-    options = {"runOnly": {"type": "tag", "values": TAGS}}
-    found = await Axe().run(page, options=options)
-    assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
+    """Find nothing that stands in anybody's way; the stories let axe look at wide pages, in English."""
+    if width == NARROW:
+        options = {"runOnly": {"type": "tag", "values": TAGS}}
+        found = await Axe().run(page, options=options)
+        assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
     assert await page.evaluate("document.documentElement.scrollWidth") <= width, page.url
 
 

@@ -21,7 +21,7 @@ from kiban.world.browser import PageRefused
 from kiban.world.citizen import Citizen
 from tests.stories.sockets import RunningCountry, kiban_up
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("killed")]
+pytestmark = pytest.mark.slow
 HANAKO = cast.load_checked(cast.shipped_country()).people["hanako"]
 ANSWERS = {"from_month": "2026-05", "confirm": True}
 LEASE = 11.0  # seconds after which what a killed process had claimed is free again
