@@ -53,6 +53,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(f"NO CHROMIUM, nobody looks at the pages: {CHROMIUM} is missing")
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let one worker have all tests of a module that share a loop, and with it a country that lives in it."""
+    for item in items:
+        mark = item.get_closest_marker("asyncio")
+        shares = mark and mark.kwargs.get("loop_scope") == "module"
+        if shares and not item.get_closest_marker("xdist_group"):
+            item.add_marker(
+                pytest.mark.xdist_group(str(item.path.relative_to(item.config.rootpath)))
+            )
+
+
 @pytest.fixture
 def clock() -> FrozenClock:
     """Noon in Tokyo on the first day of a fiscal year, until it is moved."""

@@ -24,6 +24,7 @@ from tests.architecture.knowledge import (
 from tests.architecture.scanner import Found, Value, scan
 from tests.stories.country import Country, moved_in, running
 
+pytestmark = pytest.mark.xdist_group("knowledge")
 ANSWERS = {"from_month": "2026-05", "confirm": True}
 
 

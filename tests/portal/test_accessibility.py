@@ -6,8 +6,6 @@ something is missing, mistaken or refused.
 """
 
 import asyncio
-import os
-import shutil
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, contextmanager
@@ -23,19 +21,14 @@ from kiban.portal.approvals import Approval
 from kiban.portal.held import Seen
 from kiban.shared.clock import FrozenClock
 from kiban.shared.database import Database
+from tests.conftest import CHROMIUM
 from tests.portal.alone import Alone, portal_app
 from tests.portal.builders import application, record, reference, statement
 from tests.portal.test_store import receipt
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-WANTED = "browser" in os.environ.get("KIBAN_REQUIRE", "")
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.xdist_group("portal in chromium"),
-    pytest.mark.skipif(
-        not CHROMIUM and not WANTED, reason="NO CHROMIUM, the portal's pages are not looked at"
-    ),
 ]
 FLAGS = [
     "--headless",
@@ -208,11 +201,9 @@ async def visit(
 
 
 async def look(page: Page, width: int) -> None:
-    """Find nothing that stands in anybody's way; the stories let axe look at wide pages, in English."""
-    if width == NARROW:
-        options = {"runOnly": {"type": "tag", "values": TAGS}}
-        found = await Axe().run(page, options=options)
-        assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
+    """Find nothing that stands in anybody's way."""
+    found = await Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}})
+    assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
     assert await page.evaluate("document.documentElement.scrollWidth") <= width, page.url
 
 

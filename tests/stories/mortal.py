@@ -1,17 +1,13 @@
 """
 `kiban up`, but the process kills itself at one message: before it leaves, or when its answer has come.
 
-    python -m tests.stories.mortal up --data DIR --port-base N --ready-file FILE --cut "after POST /outcomes to core, 2"
-
-The kill is SIGKILL, which nothing can catch; what is not on the disk is lost.
+Which message, a cut says: "after POST /outcomes to core, 2".  The kill is SIGKILL, which nothing can catch; what is
+not on the disk is lost.
 """
 
-import argparse
-import asyncio
 import os
 import re
 import signal
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,7 +18,6 @@ from kiban.deploy.embedded import serving, told_to_stop
 from kiban.shared.http import Http, Reply, origin_of
 from kiban.world.cast import shipped_country
 from kiban.world.moving_in import settled as settled_in
-from tests.stories.sockets import READY
 
 CUT = re.compile(r"(before|after) ([A-Z]+) (\S+) to (\S+), (\d+)")
 
@@ -66,9 +61,9 @@ class Mortal:
         await self.http.close()
 
 
-async def run(arguments: argparse.Namespace) -> None:
-    settled = house_.settle(arguments.data, shipped_country(), arguments.port_base)
-    when, method, path, role, number = CUT.fullmatch(arguments.cut).groups()
+async def up(data: Path, port_base: int, ready_file: Path, cut: str) -> None:
+    settled = house_.settle(data, shipped_country(), port_base)
+    when, method, path, role, number = CUT.fullmatch(cut).groups()
     furnished = house_.furnish(settled, environment=os.environ)
     mortal = Mortal(furnished.http, when, f"{method} {path}", furnished.origin(role), int(number))
     country = replace(furnished, http=mortal)
@@ -77,23 +72,7 @@ async def run(arguments: argparse.Namespace) -> None:
         for each in roles:
             await settled_in(each.app)
         told = told_to_stop()
-        readiness.write(country, arguments.ready_file)
+        readiness.write(country, ready_file)
         mortal.armed = True
-        sys.stdout.write(f"{READY} {country.origin('portal')}\n")
-        sys.stdout.flush()
         await told.wait()
     await country.close()
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("command", choices=["up"])
-    parser.add_argument("--cut", required=True)
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--port-base", type=int)
-    parser.add_argument("--ready-file", type=Path)
-    asyncio.run(run(parser.parse_args()))
-
-
-if __name__ == "__main__":
-    sys.exit(main())

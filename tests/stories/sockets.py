@@ -1,26 +1,30 @@
 """A country in a process of its own, as `kiban up` runs it."""
 
+import asyncio
 import json
+import multiprocessing
 import os
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from kiban.deploy.__main__ import main
 from kiban.deploy.embedded import free_port_base
 from kiban.shared.http import Http
-
-READY = "Begin at"
+from tests.stories import mortal
 
 
 @dataclass
 class RunningCountry:
     """What the ready file says, and the process behind it."""
 
-    process: subprocess.Popen[str]
+    process: BaseProcess
     data: Path
     ready: dict[str, Any]
 
@@ -46,7 +50,7 @@ class RunningCountry:
     def kill(self) -> None:
         """As a power cut would: no goodbye."""
         self.process.kill()
-        self.process.wait()
+        self.process.join()
 
 
 def port_base_of(worker: str) -> int:
@@ -57,31 +61,42 @@ def port_base_of(worker: str) -> int:
 
 @contextmanager
 def kiban_up(
-    data: Path,
-    *,
-    port_base: int,
-    postal_data: Path,
-    module: str = "kiban.deploy",
-    more: Sequence[str] = (),
+    data: Path, *, port_base: int, postal_data: Path, cut: str = ""
 ) -> Iterator[RunningCountry]:
-    """Run `kiban up` until the block ends."""
-    file = data.parent / f"{data.name}.ready.json"
-    command = [
-        *(sys.executable, "-m", module, "up", *more),
-        *("--data", str(data), "--port-base", str(port_base), "--ready-file", str(file)),
-    ]
-    environment = {**os.environ, "KIBAN_REGISTRY_POSTAL_DATA": str(postal_data)}
-    with (data.parent / f"{data.name}.log").open("w+") as log:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=log, text=True, env=environment
-        )
-        try:
-            assert process.stdout
-            if not any(READY in line for line in process.stdout):
-                log.seek(0)
-                raise RuntimeError(f"the country did not start: {log.read()[-3000:]}")
-            yield RunningCountry(process, data, json.loads(file.read_text(encoding="utf-8")))
-        finally:
-            process.terminate()
-            process.wait(timeout=30)
-            process.stdout.close()
+    """Run `kiban up` until the block ends; or until the message at which the power is to be cut."""
+    file, log = (data.parent / f"{data.name}.{what}" for what in ("ready.json", "log"))
+    file.unlink(missing_ok=True)
+    target = partial(_up, data, port_base, file, cut)
+    process = _PROCESSES.Process(target=_alone, args=(target, log, postal_data))
+    process.start()
+    try:
+        while not file.exists():
+            if not process.is_alive():
+                raise RuntimeError(f"the country did not start: {log.read_text('utf-8')[-3000:]}")
+            time.sleep(0.02)
+        yield RunningCountry(process, data, json.loads(file.read_text(encoding="utf-8")))
+    finally:
+        process.terminate()
+        process.join(30)
+        process.close()
+
+
+# Each country is a process of its own; what it is made of is imported once for all of them.
+_PROCESSES = multiprocessing.get_context("forkserver")
+_PROCESSES.set_forkserver_preload(["kiban.deploy.commands.up", "tests.stories.mortal"])
+
+
+def _alone(run: Callable[[], None], log: Path, postal_data: Path) -> None:
+    with log.open("w") as lines:
+        for stream in (sys.stdout, sys.stderr):
+            os.dup2(lines.fileno(), stream.fileno())
+    os.environ["KIBAN_REGISTRY_POSTAL_DATA"] = str(postal_data)
+    run()
+
+
+def _up(data: Path, port_base: int, ready_file: Path, cut: str) -> None:
+    if cut:
+        asyncio.run(mortal.up(data, port_base, ready_file, cut))
+    else:
+        words = ["up", "--data", data, "--port-base", port_base, "--ready-file", ready_file]
+        sys.exit(main([str(word) for word in words]))

@@ -15,8 +15,8 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from kiban.world import cast
 from tests.architecture.floors import ROOT
+from tests.conftest import CHROMIUM
 
-CHROMIUM = "/usr/bin/chromium"
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,

@@ -21,7 +21,7 @@ from kiban.world.browser import PageRefused
 from kiban.world.citizen import Citizen
 from tests.stories.sockets import RunningCountry, kiban_up
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("power cuts")]
 HANAKO = cast.load_checked(cast.shipped_country()).people["hanako"]
 ANSWERS = {"from_month": "2026-05", "confirm": True}
 LEASE = 11.0  # seconds after which what a killed process had claimed is free again
@@ -150,14 +150,15 @@ async def happened_once(hanako: Citizen) -> None:
 @pytest.mark.parametrize("cut", CUTS)
 async def test_a_country_that_was_killed_goes_on(data, postal_data, own_ports, cut) -> None:
     where = {"port_base": own_ports, "postal_data": postal_data}
-    with kiban_up(data, module="tests.stories.mortal", more=["--cut", cut], **where) as mortal:
+    with kiban_up(data, cut=cut, **where) as mortal:
         async with hanako_at(mortal) as hanako:
             try:
                 await goes_on(hanako)
                 await decision(hanako)
             except (Unavailable, PageRefused, LookupError):
                 """The power is gone."""
-            assert mortal.process.wait(timeout=60) == -9
+            mortal.process.join(60)
+            assert mortal.process.exitcode == -9
 
     with kiban_up(data, **where) as again:
         async with hanako_at(again, hanako) as hanako:
