@@ -44,6 +44,11 @@ settings.load_profile("kiban")
 gc.set_threshold(100_000, 50, 100)
 
 CHROMIUM = Path("/usr/bin/chromium")
+AXE = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],  # what is well need not be described
+}
+"""What axe looks for on every page."""
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

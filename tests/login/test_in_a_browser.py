@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse
 
 from kiban.shared.access import anyone
 from kiban.shared.app import service
+from tests.conftest import AXE, CHROMIUM
 from tests.login.house import CARDS, HANAKO, at_bank
 from tests.login.parties import BANK_BACK, LOGIN
 
@@ -43,7 +44,7 @@ async def chromium(house, listen):
     ]
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium",
+            executable_path=CHROMIUM,
             args=["--no-sandbox", f"--host-resolver-rules={','.join(rules)}"],
         )
         yield launched
@@ -106,7 +107,7 @@ async def test_every_page_is_open_to_everybody(house, chromium, width) -> None:
     seen: list[str] = []
 
     async def look() -> None:
-        found = await Axe().run(page)
+        found = await Axe().run(page, options=AXE)
         seen.append(urlsplit(page.url).path)
         assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
         assert await page.evaluate("document.documentElement.scrollWidth") == width, page.url

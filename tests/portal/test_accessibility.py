@@ -21,7 +21,7 @@ from kiban.portal.approvals import Approval
 from kiban.portal.held import Seen
 from kiban.shared.clock import FrozenClock
 from kiban.shared.database import Database
-from tests.conftest import CHROMIUM
+from tests.conftest import AXE, CHROMIUM
 from tests.portal.alone import Alone, portal_app
 from tests.portal.builders import application, record, reference, statement
 from tests.portal.test_store import receipt
@@ -40,7 +40,6 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
 ]
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 NARROW, WIDE = 320, 1280
 WAYS = [("ja", NARROW), ("en", WIDE)]
 WORD = "a session's token"
@@ -202,7 +201,7 @@ async def visit(
 
 async def look(page: Page, width: int) -> None:
     """Find nothing that stands in anybody's way."""
-    found = await Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}})
+    found = await Axe().run(page, options=AXE)
     assert found.violations_count == 0, f"{page.url}\n{found.generate_report()}"
     assert await page.evaluate("document.documentElement.scrollWidth") <= width, page.url
 

@@ -5,6 +5,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import async_playwright
 
 from kiban.shared.app import service
+from tests.conftest import AXE, CHROMIUM
 
 pytestmark = pytest.mark.browser
 
@@ -12,9 +13,7 @@ pytestmark = pytest.mark.browser
 @pytest.fixture
 async def browser():
     async with async_playwright() as playwright:
-        chromium = await playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox"]
-        )
+        chromium = await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium
         await chromium.close()
 
@@ -27,7 +26,7 @@ async def test_the_shared_page_is_open_to_everybody(browser, clock, listen, widt
     page = await context.new_page()
     await page.goto(f"{address}/nowhere")
 
-    found = await Axe().run(page)
+    found = await Axe().run(page, options=AXE)
 
     assert found.violations_count == 0, found.generate_report()
     assert await page.evaluate("document.documentElement.scrollWidth") == width

@@ -15,7 +15,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from kiban.world import cast
 from tests.architecture.floors import ROOT
-from tests.conftest import CHROMIUM
+from tests.conftest import AXE, CHROMIUM
 
 pytestmark = [
     pytest.mark.browser,
@@ -23,7 +23,6 @@ pytestmark = [
     pytest.mark.xdist_group("sockets"),
 ]
 PEOPLE = cast.load_checked(cast.shipped_country()).people
-WCAG = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 NARROW, WIDE = 360, 1280
 DECIDED = re.compile("支給を決定しました|has been granted")
 
@@ -96,7 +95,7 @@ class Watcher:
         self.shown += 1
         self.page.screenshot(path=self.place / f"{self.shown:02}-{name}.png", full_page=True)
         if self.visit.scripts:
-            found = Axe().run(self.page, options={"runOnly": WCAG})
+            found = Axe().run(self.page, options=AXE)
             assert found.violations_count == 0, found.generate_report()
             assert self.page.evaluate("document.documentElement.scrollWidth") <= self.visit.width
         expect(self.page.locator("aside.simulated")).to_be_visible()

@@ -91,6 +91,13 @@ class House:
         await self.http.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Outside:
+    """What of the core's settings lies outside of the country."""
+
+    witnesses: tuple[str, ...] = ()
+
+
 def role_names(country: Country) -> list[str]:
     """Name every role of a country in order of dependence: who is asked comes before who asks."""
     network, portal = country.resident_network, country.portal
@@ -141,8 +148,8 @@ def furnish(
 
 def _witnesses(environment: Mapping[str, str]) -> dict[str, str]:
     """Where the log's witnesses are: the only ones outside of the country whom a role asks for anything."""
-    named = environment.get("KIBAN_CORE_WITNESSES", "").split(",")
-    return {origin: origin for origin in witnessing.origins(filter(None, map(str.strip, named)))}
+    outside = settings.read(_Outside, environment, "KIBAN_CORE_")
+    return {origin: origin for origin in witnessing.origins(outside.witnesses)}
 
 
 def _routes(premises: Premises, template: str | None) -> dict[str, str]:

@@ -67,10 +67,13 @@ class Entry:
     verified: Verified | None
     problem: str | None
     """Why there is no verified proof: the slug."""
-    refused: bool
-    """Whether there was a proof, and it does not hold."""
     own: bool
     """Whether it is the citizen's own doing at the portal: a look at own information, a login."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether there was a proof, and it does not hold."""
+        return self.problem in {ProofRefused.slug, NoteRefused.slug}
 
     @property
     def at(self) -> datetime | None:
@@ -139,9 +142,8 @@ class History:
             proof = await self.log.prove(line.leaf)
             checkpoint = verify_proof(proof, leaf=line.leaf, log_key=log_key)
         except Problem as problem:
-            refused = isinstance(problem, ProofRefused | NoteRefused)
-            return Entry(line, None, problem.slug, refused, own)
-        return Entry(line, Verified(proof, checkpoint, log_key), None, refused=False, own=own)
+            return Entry(line, None, problem.slug, own)
+        return Entry(line, Verified(proof, checkpoint, log_key), None, own)
 
     def _own(self, line: Line) -> bool:
         if line.kind == "acquire":

@@ -63,9 +63,11 @@ class OfficeRecords:
     async def read(self, person: str, item: str, *, inquirer: str, at: datetime) -> Reading:
         """What is held of this item about this person, for this inquirer."""
         holding = self.agency.holding(item)
+        if holding is None:
+            return "not-held"
         async with self.db.look() as connection:
-            kept = await store.find_record(connection, person, item) if holding else None
-        if holding is None or kept is None:
+            kept = await store.find_record(connection, person, item)
+        if kept is None:
             return "not-held"
         if inquirer == self.agency.id:
             return kept.held  # the office's own eyes: its flags are for others
