@@ -13,12 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiban.mesh import store
 from kiban.mesh.contract import Record
-from kiban.mesh.journal import Journal
 from kiban.mesh.log import BATCH, Integrator, Log
 from kiban.mesh.log_store import NewEntry
 from kiban.mesh.store import Appended
 from kiban.shared.clock import FrozenClock
 from kiban.shared.database import Database
+from kiban.shared.journal import Journal
 from tests.bench import machine
 from tests.bench.measure import Ask, Row, Section, loop
 from tests.bench.plan import Plan

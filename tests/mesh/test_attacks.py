@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import select
 
 from kiban.gateway import blinding, store
-from kiban.gateway.asking import VALID, note
+from kiban.gateway.asking import VALID, noted
 from kiban.gateway.contract import (
     ApprovalUse,
     ConsentDelivery,
@@ -174,7 +174,8 @@ async def test_a_gateway_looks_for_the_leaf_of_each_permit_in_the_tree(services,
     _, never = await permit_of(tax)
     made_up = never.model_copy(update={"leaf": "0" * 64})
     async with pension.db.begin() as connection:
-        await note(connection, pension.standing, made_up, (), side="answered", result="answered")
+        row = noted(pension.standing, made_up, (), side="answered", result="answered")
+        await store.note(connection, pension.standing.outbox, [row])
     await services.settle()
     services.clock.advance(timedelta(seconds=30))
     await pension.check_leaves()

@@ -15,7 +15,7 @@ A topic whose receiver takes many at once is handed over together; if that is re
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -46,6 +46,8 @@ from kiban.shared.database import Database, DatabaseAway, Instant, JSONDocument,
 from kiban.shared.problems import Problem
 
 Handler = Callable[[dict[str, Any]], Awaitable[None]]
+Letter = dict[str, Any]
+"""A row on its way into the outbox."""
 TogetherHandler = Callable[[list[dict[str, Any]]], Awaitable[None]]
 MOST_TOGETHER = 200
 
@@ -110,9 +112,13 @@ async def put(
     at: datetime,
 ) -> None:
     """Write one row in the caller's transaction; the same topic and key again is the same row."""
+    await connection.execute(insert_new(table), [letter(topic, body, key=key, at=at)])
+
+
+def letter(topic: str, body: Mapping[str, Any], *, key: str, at: datetime) -> Letter:
+    """Make a row that somebody else writes; it keeps the trace in which it was made."""
     row = {"topic": topic, "key": key, "body": dict(body), "created_at": at}
-    due = {"attempts": 0, "next_at": at, "traceparent": trace.traceparent()}
-    await connection.execute(insert_new(table).values(row | due))
+    return row | {"attempts": 0, "next_at": at, "traceparent": trace.traceparent()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +167,7 @@ class Outbox:
         self._width = width
         self._woken = asyncio.Event()
         # Made once: making it costs more than asking for it, and an idle courier asks every second.
+        self._puts = insert_new(table)
         self._claims_all = _claiming(table)
         self._claims_some = _claiming(table, table.c.topic.in_(bindparam("topics", expanding=True)))
 
@@ -174,8 +181,13 @@ class Outbox:
         at: datetime,
     ) -> None:
         """Write one row in the caller's transaction, and set out as soon as it is committed."""
-        await put(connection, self._table, topic, body, key=key, at=at)
-        self._db.after_commit(connection, self.wake)
+        await self.put_all(connection, [letter(topic, body, key=key, at=at)])
+
+    async def put_all(self, connection: AsyncConnection, letters: Sequence[Letter]) -> None:
+        """Write rows in the caller's transaction, and set out as soon as it is committed."""
+        if letters:
+            await connection.execute(self._puts, letters)
+            self._db.after_commit(connection, self.wake)
 
     def wake(self) -> None:
         """Say that something may be due."""

@@ -55,6 +55,7 @@ from kiban.shared.exchanges import (
 )
 from kiban.shared.identifiers import Pseudonym
 from kiban.shared.members import Member
+from kiban.shared.outbox import Letter
 from kiban.shared.problems import NotFound
 
 VALID = timedelta(seconds=60)
@@ -251,20 +252,18 @@ class Asking:
         self, permit: Permit, codes: Sequence[Pseudonym], result: str = "permitted"
     ) -> None:
         me = self.standing
-        async with me.db.begin() as connection:
-            await note(connection, me, permit, codes, side="asked", result=result)
+        await me.record.append(noted(me, permit, codes, side="asked", result=result))
 
     async def _result(self, permit: Permit, result: str, keep: str | None = None) -> None:
         """What became of the exchange; a waiting one keeps what it needs to be asked again."""
-        async with self.standing.db.begin() as connection:
-            await store.note_result(connection, permit.record.claims.id, "asked", result, keep)
+        became = store.Became(permit.record.claims.id, "asked", result, keep)
+        await self.standing.record.append(became)
 
     async def _client(self, member: str) -> GatewayClient:
         return GatewayClient(self.standing.signed, await self.standing.members.origin(member))
 
 
-async def note(
-    connection: store.Connection,
+def noted(
     me: Standing,
     permit: Permit,
     codes: Sequence[Pseudonym],
@@ -272,27 +271,25 @@ async def note(
     side: str,
     result: str,
     reply: str | None = None,
-) -> bool:
-    """Write one exchange into the own record; false if it stood there."""
+    report: Letter | None = None,
+) -> store.Noted:
+    """One exchange for the own record."""
     record = permit.record
-    number = await store.note_exchange(
-        connection,
-        exchange=record.claims.id,
-        side=side,
-        counterpart=record.provider if side == "asked" else record.claims.inquirer,
-        kind=record.claims.kind,
-        affair=record.claims.affair,
-        item=record.claims.item,
-        basis=record.basis.row or record.basis.kind,
-        leaf=permit.leaf,
-        at=me.clock(),
-        result=result,
-        reply=reply,
-        proven=False,
-    )
-    if number is not None:
-        await store.note_people(connection, number, [me.people.wrap(code) for code in codes])
-    return number is not None
+    exchange = {
+        "exchange": record.claims.id,
+        "side": side,
+        "counterpart": record.provider if side == "asked" else record.claims.inquirer,
+        "kind": record.claims.kind,
+        "affair": record.claims.affair,
+        "item": record.claims.item,
+        "basis": record.basis.row or record.basis.kind,
+        "leaf": permit.leaf,
+        "at": me.clock(),
+        "result": result,
+        "reply": reply,
+        "proven": False,
+    }
+    return store.Noted(exchange, [me.people.wrap(code) for code in codes], report)
 
 
 def read_receipt(token: str, office: Member) -> Receipt:

@@ -147,9 +147,8 @@ class Consenting:
             code = me.people.wrap(opened.codes[0])
             for record in delivery.records:
                 await store.put_consent(connection, record, code, delivery.token, at=me.clock())
-            await asking.note(
-                connection, me, permit, opened.codes, side="answered", result="answered"
-            )
+            noted = asking.noted(me, permit, opened.codes, side="answered", result="answered")
+            await store.note(connection, me.outbox, [noted])
         return ConsentReceipt(consents=[record.id for record in delivery.records])
 
     async def receive_end(self, sender: Member, end: ConsentEnd) -> ConsentReceipt:

@@ -54,6 +54,7 @@ from kiban.shared import canonical, tokens, trace
 from kiban.shared.exchanges import LINE_SEED
 from kiban.shared.identifiers import Pseudonym
 from kiban.shared.members import Member
+from kiban.shared.outbox import Letter, letter
 from kiban.shared.problems import Problem
 
 OUTCOMES = "outcome"
@@ -235,17 +236,19 @@ class Provision:
         result: str | None = None,
     ) -> None:
         """Spend permit and consent, write the own record, queue the outcome: all or nothing."""
-        me = self.standing
+        me, consented = self.standing, permit.record.basis.kind == "consent"
         refused, result = result is not None, result or ("answered" if answered else "not-held")
+        report = await self._report(permit, opened.seed, answered=answered)
+        noted = self._noted(permit, opened, result, reply=reply, report=report)
+        if not consented and await me.record.append(noted):
+            return
         async with me.db.begin() as connection:
             if not refused and (used := await self._consent(connection, permit, opened)):
                 await store.use_consent(connection, used)
-            new = await asking.note(
-                connection, me, permit, opened.codes, side="answered", result=result, reply=reply
-            )
+            [new] = await store.note(connection, me.outbox, [noted])
             if not new:
                 await self._finish_waiting(connection, permit, result, reply)
-            await self._queue_outcome(connection, permit, opened.seed, answered=answered)
+                await me.outbox.put_all(connection, [report])
 
     async def _finish_waiting(
         self, connection: store.Connection, permit: Permit, result: str, reply: str | None
@@ -253,21 +256,36 @@ class Provision:
         spent = await store.find_exchange(connection, permit.record.claims.id, "answered")
         if spent is None or spent.result != "waits":
             raise PermitSpent("the permit was used at the same moment")
-        await store.note_result(connection, permit.record.claims.id, "answered", result, reply)
+        became = store.Became(permit.record.claims.id, "answered", result, reply)
+        await store.note(connection, self.standing.outbox, [became])
 
     async def _waits(self, permit: Permit, opened: Opened, *, known: bool) -> AnswerReply:
         """A person must decide first: the permit is kept open for its presenter."""
         if not known:
-            me = self.standing
-            async with me.db.begin() as connection:
-                await asking.note(
-                    connection, me, permit, opened.codes, side="answered", result="waits"
-                )
+            await self.standing.record.append(self._noted(permit, opened, "waits"))
         return AnswerReply(sealed=None, waits=True)
 
-    async def _queue_outcome(
-        self, connection: store.Connection, permit: Permit, seed: bytes, *, answered: bool
-    ) -> None:
+    def _noted(
+        self,
+        permit: Permit,
+        opened: Opened,
+        result: str,
+        *,
+        reply: str | None = None,
+        report: Letter | None = None,
+    ) -> store.Noted:
+        return asking.noted(
+            self.standing,
+            permit,
+            opened.codes,
+            side="answered",
+            result=result,
+            reply=reply,
+            report=report,
+        )
+
+    async def _report(self, permit: Permit, seed: bytes, *, answered: bool) -> Letter:
+        """The second leaf on its way to the core, with the seed sealed for the portal again."""
         me, claims = self.standing, permit.record.claims
         sealed = me.identity.seal(
             seed, to=await me.portal(), label=LINE_SEED, context=claims.context
@@ -276,7 +294,7 @@ class Provision:
         token = tokens.sign(
             outcome.model_dump(mode="json"), key=me.identity.signing_key, kid=me.id, typ=OUTCOME
         )
-        await me.outbox.put(connection, OUTCOMES, {"outcome": token}, key=claims.id, at=me.clock())
+        return letter(OUTCOMES, {"outcome": token}, key=claims.id, at=me.clock())
 
     async def _taken_in(self, presenter: Member, permit: Permit, sealed: str) -> ReceiptReply:
         me, claims = self.standing, permit.record.claims
@@ -288,11 +306,10 @@ class Provision:
         self._check_time(permit)
         opened = await self._opened(permit)
         receipt = await self._accepted(permit, opened, package)
+        report = await self._report(permit, opened.seed, answered=True)
         async with me.db.begin() as connection:
-            if await asking.note(
-                connection, me, permit, opened.codes, side="answered", result="answered"
-            ):
-                await self._queue_outcome(connection, permit, opened.seed, answered=True)
+            noted = self._noted(permit, opened, "answered", report=report)
+            await store.note(connection, me.outbox, [noted])
             await store.put_receipt(connection, receipt)
             kept = await store.find_receipt(connection, package.application, "received")
         return ReceiptReply(receipt=self.sign_receipt(kept or receipt))

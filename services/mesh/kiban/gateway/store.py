@@ -6,8 +6,8 @@ citizen's line is durable before any data leaves.  Rows are added, never overwri
 them: an exchange's result, a consent's uses and end.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -41,7 +41,7 @@ from kiban.gateway.contract import (
 from kiban.shared.database import Blob, Instant, JSONDocument, hold, insert_new
 from kiban.shared.identifiers import Pseudonym
 from kiban.shared.keyring import Wrapping, keyring_table
-from kiban.shared.outbox import outbox_table
+from kiban.shared.outbox import Letter, Outbox, outbox_table
 
 Connection = AsyncConnection
 metadata = MetaData()
@@ -207,23 +207,59 @@ _PERSONS = select(people.c.code, people.c.person).where(
 # --- exchanges ------------------------------------------------------------------------------------
 
 
-async def note_exchange(connection: AsyncConnection, **row: Any) -> int | None:
-    """Write one row of the own record; its number, or None if this exchange and side had one."""
-    number: int | None = (await connection.execute(_NOTE_EXCHANGE, row)).scalar_one_or_none()
-    return number
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """One row of the own record on its way: the exchange, whom it is about (wrapped), what is reported of it."""
+
+    exchange: Mapping[str, Any]
+    codes: Sequence[bytes]
+    report: Letter | None = None
+    """For the outbox; only if the row is new."""
 
 
-async def note_people(connection: AsyncConnection, number: int, wrapped: Sequence[bytes]) -> None:
-    rows = [{"exchange": number, "code": code} for code in dict.fromkeys(wrapped)]
-    if rows:
-        await connection.execute(_NOTE_PEOPLE, rows)
+@dataclass(frozen=True, slots=True)
+class Became:
+    """What became of an exchange that the own record has."""
+
+    this_exchange: str
+    this_side: str
+    result: str
+    reply: str | None = None
 
 
-async def note_result(
-    connection: AsyncConnection, exchange: str, side: str, result: str, reply: str | None = None
-) -> None:
-    here = {"this_exchange": exchange, "this_side": side}
-    await connection.execute(_NOTE_RESULT, {**here, "result": result, "reply": reply})
+async def note(
+    connection: AsyncConnection, letters: Outbox, rows: Sequence[Noted | Became]
+) -> list[bool]:
+    """Write into the own record; say of each row whether it was new there."""
+    # In one order for everybody, so that two transactions with the same exchanges cannot block each other.
+    noted = {_key(row): row for row in reversed(rows) if isinstance(row, Noted)}
+    new = await _note_exchanges(connection, [noted[key].exchange for key in sorted(noted)])
+    about = [
+        {"exchange": number, "code": code}
+        for key, number in new.items()
+        for code in dict.fromkeys(noted[key].codes)
+    ]
+    if about:
+        await connection.execute(_NOTE_PEOPLE, about)
+    await letters.put_all(connection, [report for key in new if (report := noted[key].report)])
+    if became := [asdict(row) for row in rows if isinstance(row, Became)]:
+        await connection.execute(_NOTE_RESULT, became)
+    # Of two rows that are one, the first was new.
+    return [isinstance(row, Noted) and new.pop(_key(row), None) is not None for row in rows]
+
+
+async def _note_exchanges(
+    connection: AsyncConnection, given: Sequence[Mapping[str, Any]]
+) -> dict[tuple[str, str], int]:
+    """The numbers of those that were new."""
+    if not given:
+        return {}
+    rows = await connection.execute(_NOTE_EXCHANGE, given)
+    return {(row.exchange, row.side): row.number for row in rows}
+
+
+def _key(row: Noted) -> tuple[str, str]:
+    return row.exchange["exchange"], row.exchange["side"]
 
 
 async def find_exchange(connection: AsyncConnection, exchange: str, side: str) -> Row[Any] | None:
@@ -235,7 +271,9 @@ async def find_exchange(connection: AsyncConnection, exchange: str, side: str) -
 _HERE = (exchanges.c.exchange == bindparam("this_exchange")) & (
     exchanges.c.side == bindparam("this_side")
 )
-_NOTE_EXCHANGE = insert_new(exchanges).returning(exchanges.c.number)
+_NOTE_EXCHANGE = insert_new(exchanges).returning(
+    exchanges.c.number, exchanges.c.exchange, exchanges.c.side
+)
 _NOTE_PEOPLE = exchange_people.insert()
 _NOTE_RESULT = (
     update(exchanges).where(_HERE).values(result=bindparam("result"), reply=bindparam("reply"))

@@ -33,7 +33,6 @@ from kiban.mesh.contract import (
 )
 from kiban.mesh.country import Country
 from kiban.mesh.directory import Directory as Seats
-from kiban.mesh.journal import Journal
 from kiban.mesh.keys import ConversionKeys
 from kiban.mesh.law import LegalTable
 from kiban.mesh.log import Integrator, Log
@@ -46,6 +45,7 @@ from kiban.shared import members, pseudonyms, tokens
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.http import Http
+from kiban.shared.journal import Journal
 from kiban.shared.keyring import Keyring
 from kiban.shared.members import Identity, Member
 from kiban.shared.membership import SignedCaller

@@ -1,9 +1,9 @@
 """
 The journal: many requests, one commit.
 
-A permit leaves only after its record is durable.  A commit costs the same for one record as for a hundred, so
+Nothing leaves a role before its record is durable.  A commit costs the same for one record as for a hundred, so
 records that arrive while one commit is under way share the next.  Each caller waits for its own record's commit;
-if the commit fails, each caller is told so and nothing was permitted.
+if the commit fails, each caller is told so and nothing of the batch was written.
 
 Source: DESIGN 5.3 (no log, no data), 9.
 """
