@@ -18,7 +18,7 @@ from kiban.mesh.log_store import NewEntry
 from kiban.mesh.store import Appended
 from kiban.shared.clock import FrozenClock
 from kiban.shared.database import Database
-from kiban.shared.journal import Journal
+from kiban.shared.gathering import Gathering
 from tests.bench import machine
 from tests.bench.measure import Ask, Row, Section, loop
 from tests.bench.plan import Plan
@@ -37,7 +37,7 @@ class GrowingLog:
         key = Ed25519PrivateKey.generate()
         self.integrator = Integrator(db, store.log, key, "core.test", self.clock)
         self.log = Log(db, store.log, self.clock, wake=self.integrator.wake)
-        self.journal = Journal(lambda batch: store.append(db, self.log, batch))
+        self.journal = Gathering(lambda batch: store.append(db, self.log, batch))
         self.parties = Parties()
         self.parties.core = self._core()
         self.size = 0
@@ -52,7 +52,7 @@ class GrowingLog:
 
     async def _append(self, record: Record) -> bool:
         entry = NewEntry("record", record.claims.id, record.body)
-        return await self.journal.append(Appended(entry, None))
+        return await self.journal.add(Appended(entry, None))
 
     async def grow(self, size: int) -> None:
         """Fill the log to this many leaves, with texts as long as a record's."""

@@ -77,6 +77,7 @@ def _unswept() -> Iterator[None]:
         yield
     finally:
         gc.freeze()
+        gc.set_threshold(20_000, 20, 50)
         gc.enable()
 
 

@@ -13,12 +13,12 @@ Sources: sqlite.org/wal.html, sqlite.org/lang_transaction.html; PostgreSQL 13.3.
 import asyncio
 import json
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
@@ -46,6 +46,7 @@ from sqlalchemy.types import TypeEngine
 from kiban.shared.problems import Malformed, Problem
 
 Blob = LargeBinary
+Value = TypeVar("Value")
 
 
 class DatabaseAway(Problem):
@@ -93,6 +94,21 @@ def insert_new(table: Table) -> postgresql.Insert:
     SQLite took this clause from PostgreSQL, word for word, so one construct serves both.
     """
     return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def in_lots(values: Iterable[Value]) -> Iterator[list[Value]]:
+    """
+    Give values for an `IN`, each once, in lists that one statement may have.
+
+    A list is filled up to a power of two with what it has, because each other length is a statement to be prepared.
+    """
+    once = list(dict.fromkeys(values))
+    for start in range(0, len(once), _MOST_VALUES):
+        lot = once[start : start + _MOST_VALUES]
+        yield lot + lot[-1:] * ((1 << (len(lot) - 1).bit_length()) - len(lot))
+
+
+_MOST_VALUES = 1 << 14  # both databases number a statement's values with 15 bits
 
 
 class Database:

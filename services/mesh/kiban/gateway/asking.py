@@ -109,10 +109,10 @@ class Asking:
         """Present the permit of an inquiry that waited for a person at the provider; step 5 alone."""
         me = self.standing
         async with me.db.look() as connection:
-            noted = await store.find_exchange(connection, exchange, "asked")
-        if noted is None or noted.result != "waits" or noted.reply is None:
+            [known] = await store.find_exchanges(connection, [exchange], "asked")
+        if known is None or known.result != "waits" or known.reply is None:
             raise NotFound("no inquiry of this number waits for an answer", sent=exchange)
-        waiting = Waiting.model_validate_json(noted.reply)
+        waiting = Waiting.model_validate_json(known.reply)
         permit = blinding.read_permit(waiting.permit, await me.core())
         with trace.new_trace(f"inquiry by {me.id}, asked again"):
             return await self._presented(permit, waiting, retry=True)
@@ -184,8 +184,7 @@ class Asking:
         return opened.codes[0]
 
     async def _codes(self, people: Sequence[str]) -> list[Pseudonym]:
-        async with self.standing.db.look() as connection:
-            known = await self.standing.people.codes(connection, people)
+        known = await self.standing.codes.add(people)
         if missing := [person for person in people if person not in known]:
             raise PersonUnknown(f"{len(missing)} of {len(people)} numbers have no pseudonym here")
         return [known[person] for person in people]
@@ -252,12 +251,12 @@ class Asking:
         self, permit: Permit, codes: Sequence[Pseudonym], result: str = "permitted"
     ) -> None:
         me = self.standing
-        await me.record.append(noted(me, permit, codes, side="asked", result=result))
+        await me.record.add(noted(me, permit, codes, side="asked", result=result))
 
     async def _result(self, permit: Permit, result: str, keep: str | None = None) -> None:
         """What became of the exchange; a waiting one keeps what it needs to be asked again."""
         became = store.Became(permit.record.claims.id, "asked", result, keep)
-        await self.standing.record.append(became)
+        await self.standing.record.add(became)
 
     async def _client(self, member: str) -> GatewayClient:
         return GatewayClient(self.standing.signed, await self.standing.members.origin(member))

@@ -12,6 +12,7 @@ anew.  Withheld and not held look alike to everybody outside.  Each refusal is r
 Sources: DESIGN 5.3; the protocol's page, section 5.3, attacks C2, H9, M7, M9; plan rows MSH-05, MSH-10.
 """
 
+import asyncio
 import hashlib
 import hmac
 from collections.abc import Sequence
@@ -51,7 +52,7 @@ from kiban.gateway.contract import (
 from kiban.gateway.standing import Standing
 from kiban.mesh.contract import OUTCOME, Outcome, Permit
 from kiban.shared import canonical, tokens, trace
-from kiban.shared.exchanges import LINE_SEED
+from kiban.shared.exchanges import LINE_SEED, Claims
 from kiban.shared.identifiers import Pseudonym
 from kiban.shared.members import Member
 from kiban.shared.outbox import Letter, letter
@@ -59,6 +60,8 @@ from kiban.shared.problems import Problem
 
 OUTCOMES = "outcome"
 """The outbox's topic for second leaves on their way to the core."""
+READ_AT_ONCE = 200
+"""So many people's records are read at one moment."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +111,7 @@ class Provision:
 
     async def _answered(self, presenter: Member, permit: Permit, *, retry: bool) -> AnswerReply:
         me, claims = self.standing, permit.record.claims
-        async with me.db.look() as connection:
-            spent = await store.find_exchange(connection, claims.id, "answered")
+        spent = await me.answered.add(claims.id)
         if spent is not None and not (retry and spent.result == "waits"):
             return _repeated(spent.result, spent.reply, retry=retry)
         if spent is None:
@@ -169,19 +171,22 @@ class Provision:
 
     async def _read(self, permit: Permit, codes: Sequence[Pseudonym]) -> list[tuple[str, Reading]]:
         me, claims = self.standing, permit.record.claims
-        async with me.db.look() as connection:
-            persons = await me.people.persons(connection, codes)
-        at, item = me.clock(), str(claims.item)
-        found: dict[str, Reading] = {
-            person: await self._own_record(code)
-            if item == own_record.ITEM
-            else await self.records.read(person, item, inquirer=claims.inquirer, at=at)
-            for code, person in persons.items()
-        }
+        persons = await me.persons.add(codes)
+        found: dict[str, Reading] = {}
+        for start in range(0, len(persons), READ_AT_ONCE):
+            lot = list(persons.items())[start : start + READ_AT_ONCE]
+            readings = await asyncio.gather(*(self._reading(claims, *one) for one in lot))
+            found |= zip((person for _, person in lot), readings, strict=True)
         return [
             (persons[code], found[persons[code]]) if code in persons else ("", "not-held")
             for code in codes
         ]
+
+    async def _reading(self, claims: Claims, code: Pseudonym, person: str) -> Reading:
+        item, at = str(claims.item), self.standing.clock()
+        if item == own_record.ITEM:
+            return await self._own_record(code)
+        return await self.records.read(person, item, inquirer=claims.inquirer, at=at)
 
     async def _own_record(self, code: Pseudonym) -> Held:
         me = self.standing
@@ -240,7 +245,7 @@ class Provision:
         refused, result = result is not None, result or ("answered" if answered else "not-held")
         report = await self._report(permit, opened.seed, answered=answered)
         noted = self._noted(permit, opened, result, reply=reply, report=report)
-        if not consented and await me.record.append(noted):
+        if not consented and await me.record.add(noted):
             return
         async with me.db.begin() as connection:
             if not refused and (used := await self._consent(connection, permit, opened)):
@@ -253,16 +258,17 @@ class Provision:
     async def _finish_waiting(
         self, connection: store.Connection, permit: Permit, result: str, reply: str | None
     ) -> None:
-        spent = await store.find_exchange(connection, permit.record.claims.id, "answered")
+        exchange = permit.record.claims.id
+        [spent] = await store.find_exchanges(connection, [exchange], "answered")
         if spent is None or spent.result != "waits":
             raise PermitSpent("the permit was used at the same moment")
-        became = store.Became(permit.record.claims.id, "answered", result, reply)
+        became = store.Became(exchange, "answered", result, reply)
         await store.note(connection, self.standing.outbox, [became])
 
     async def _waits(self, permit: Permit, opened: Opened, *, known: bool) -> AnswerReply:
         """A person must decide first: the permit is kept open for its presenter."""
         if not known:
-            await self.standing.record.append(self._noted(permit, opened, "waits"))
+            await self.standing.record.add(self._noted(permit, opened, "waits"))
         return AnswerReply(sealed=None, waits=True)
 
     def _noted(

@@ -133,7 +133,7 @@ class LogReader:
 
     async def _keep(self, connection: store.Connection, filed: Filed, reading: Reading) -> None:
         me = self.standing
-        known = await me.people.persons(connection, reading.people)
+        [known] = await me.people.persons(connection, [reading.people])
         if reading.people and len(known) < len(set(reading.people)):
             await self._find(connection, filed, "opens-to-nobody")
         if reading.unreadable:

@@ -10,11 +10,12 @@ from datetime import datetime
 
 from kiban.gateway import store
 from kiban.gateway.blinding import Ends
-from kiban.gateway.store import Became, Noted, People
+from kiban.gateway.store import Became, Known, Noted, People
 from kiban.mesh.client import Members, MeshClient
 from kiban.shared.database import Database
+from kiban.shared.gathering import Gathering
 from kiban.shared.http import Http
-from kiban.shared.journal import Journal
+from kiban.shared.identifiers import Pseudonym
 from kiban.shared.members import Identity, Member
 from kiban.shared.membership import SignedHttp
 from kiban.shared.outbox import Outbox
@@ -35,15 +36,38 @@ class Standing:
     clock: Callable[[], datetime]
     outbox: Outbox
     epoch: int = 0
-    record: Journal[Noted | Became] = field(init=False)
+    record: Gathering[Noted | Became, bool] = field(init=False)
     """The own record, where many exchanges share a commit."""
+    answered: Gathering[str, Known | None] = field(init=False)
+    """What became of exchanges in which we are the provider."""
+    codes: Gathering[Sequence[str], dict[str, Pseudonym]] = field(init=False)
+    """Our pseudonyms of our numbers."""
+    persons: Gathering[Sequence[Pseudonym], dict[Pseudonym, str]] = field(init=False)
+    """Our numbers of our pseudonyms."""
 
     def __post_init__(self) -> None:
-        self.record = Journal(self._commit)
+        self.record = Gathering(self._note)
+        self.answered = Gathering(self._find_answered)
+        self.codes = Gathering(self._find_codes)
+        self.persons = Gathering(self._find_persons)
 
-    async def _commit(self, rows: Sequence[Noted | Became]) -> list[bool]:
+    async def _note(self, rows: Sequence[Noted | Became]) -> list[bool]:
         async with self.db.begin() as connection:
             return await store.note(connection, self.outbox, rows)
+
+    async def _find_answered(self, exchanges: Sequence[str]) -> list[Known | None]:
+        async with self.db.look() as connection:
+            return await store.find_exchanges(connection, exchanges, "answered")
+
+    async def _find_codes(self, asked: Sequence[Sequence[str]]) -> list[dict[str, Pseudonym]]:
+        async with self.db.look() as connection:
+            return await self.people.codes(connection, asked)
+
+    async def _find_persons(
+        self, asked: Sequence[Sequence[Pseudonym]]
+    ) -> list[dict[Pseudonym, str]]:
+        async with self.db.look() as connection:
+            return await self.people.persons(connection, asked)
 
     @property
     def id(self) -> str:

@@ -9,6 +9,7 @@ them: an exchange's result, a consent's uses and end.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
 from sqlalchemy import (
@@ -38,7 +39,7 @@ from kiban.gateway.contract import (
     Receipt,
     RefusalNote,
 )
-from kiban.shared.database import Blob, Instant, JSONDocument, hold, insert_new
+from kiban.shared.database import Blob, Instant, JSONDocument, hold, in_lots, insert_new
 from kiban.shared.identifiers import Pseudonym
 from kiban.shared.keyring import Wrapping, keyring_table
 from kiban.shared.outbox import Letter, Outbox, outbox_table
@@ -183,17 +184,25 @@ class People:
         return None if wrapped is None else self.unwrap(wrapped)
 
     async def codes(
-        self, connection: AsyncConnection, numbers: Sequence[str]
-    ) -> dict[str, Pseudonym]:
-        rows = await connection.execute(_CODES, {"numbers": list(numbers)})
-        return {row.person: self.unwrap(row.code) for row in rows}
+        self, connection: AsyncConnection, asked: Sequence[Sequence[str]]
+    ) -> list[dict[str, Pseudonym]]:
+        """For each list of numbers, the pseudonyms of those that have one."""
+        found: dict[str, Pseudonym] = {}
+        for numbers in in_lots(chain.from_iterable(asked)):
+            rows = await connection.execute(_CODES, {"numbers": numbers})
+            found |= {row.person: self.unwrap(row.code) for row in rows}
+        return [{person: found[person] for person in one if person in found} for one in asked]
 
     async def persons(
-        self, connection: AsyncConnection, codes: Sequence[Pseudonym]
-    ) -> dict[Pseudonym, str]:
-        wrapped = {self.wrap(code): code for code in codes}
-        rows = await connection.execute(_PERSONS, {"wrapped": list(wrapped)})
-        return {wrapped[row.code]: row.person for row in rows}
+        self, connection: AsyncConnection, asked: Sequence[Sequence[Pseudonym]]
+    ) -> list[dict[Pseudonym, str]]:
+        """For each list of pseudonyms, the numbers of those that have one."""
+        wrapped = {self.wrap(code): code for one in asked for code in one}
+        found: dict[Pseudonym, str] = {}
+        for some in in_lots(wrapped):
+            rows = await connection.execute(_PERSONS, {"wrapped": some})
+            found |= {wrapped[row.code]: row.person for row in rows}
+        return [{code: found[code] for code in one if code in found} for one in asked]
 
 
 _CODES = select(people.c.person, people.c.code).where(
@@ -262,9 +271,22 @@ def _key(row: Noted) -> tuple[str, str]:
     return row.exchange["exchange"], row.exchange["side"]
 
 
-async def find_exchange(connection: AsyncConnection, exchange: str, side: str) -> Row[Any] | None:
-    here = {"this_exchange": exchange, "this_side": side}
-    return (await connection.execute(_FIND_EXCHANGE, here)).one_or_none()
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the own record has of an exchange: what became of it, and the reply that is kept."""
+
+    result: str
+    reply: str | None
+
+
+async def find_exchanges(
+    connection: AsyncConnection, asked: Sequence[str], side: str
+) -> list[Known | None]:
+    found: dict[str, Known] = {}
+    for some in in_lots(asked):
+        rows = await connection.execute(_FIND, {"exchanges": some, "this_side": side})
+        found |= {row.exchange: Known(row.result, row.reply) for row in rows}
+    return [found.get(exchange) for exchange in asked]
 
 
 # Made once, because every inquiry asks for them and making them costs more than asking.
@@ -278,7 +300,10 @@ _NOTE_PEOPLE = exchange_people.insert()
 _NOTE_RESULT = (
     update(exchanges).where(_HERE).values(result=bindparam("result"), reply=bindparam("reply"))
 )
-_FIND_EXCHANGE = select(exchanges).where(_HERE)
+_FIND = select(exchanges.c.exchange, exchanges.c.result, exchanges.c.reply).where(
+    exchanges.c.exchange.in_(bindparam("exchanges", expanding=True)),
+    exchanges.c.side == bindparam("this_side"),
+)
 
 
 async def read_exchanges(

@@ -44,8 +44,8 @@ from kiban.mesh.witnessing import Witness, Witnessing
 from kiban.shared import members, pseudonyms, tokens
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
+from kiban.shared.gathering import Gathering
 from kiban.shared.http import Http
-from kiban.shared.journal import Journal
 from kiban.shared.keyring import Keyring
 from kiban.shared.members import Identity, Member
 from kiban.shared.membership import SignedCaller
@@ -69,7 +69,7 @@ class Core:
     identity: Identity = field(init=False)
     log: Log = field(init=False)
     integrator: Integrator = field(init=False)
-    journal: Journal[Appended] = field(init=False)
+    journal: Gathering[Appended, bool] = field(init=False)
     keyring: Keyring = field(init=False)
     law: LegalTable = field(init=False)
 
@@ -103,7 +103,7 @@ class Core:
         origin = self.settings.origin.removeprefix("http://").removeprefix("https://")
         self.integrator = Integrator(self.db, store.log, key, origin, self.clock)
         self.log = Log(self.db, store.log, self.clock, wake=self.integrator.wake)
-        self.journal = Journal(self._commit)
+        self.journal = Gathering(self._commit)
         await self.integrator.integrate()
 
     async def _seat(self, client: AuthorityClient, anchors: Sequence[x509.Certificate]) -> None:
@@ -184,7 +184,7 @@ class Core:
 
         async def append(record: Record) -> bool:
             entry = NewEntry("record", record.claims.id, record.body)
-            return await self.journal.append(Appended(entry, self._evidence(caller)))
+            return await self.journal.add(Appended(entry, self._evidence(caller)))
 
         return Permits(
             identity=self.identity,
@@ -221,7 +221,7 @@ class Core:
             NewEntry("outcome", outcome.exchange, token)
             for outcome, token in zip(outcomes, reports, strict=True)
         ]
-        new = await asyncio.gather(*(self.journal.append(Appended(one, None)) for one in entries))
+        new = await asyncio.gather(*(self.journal.add(Appended(one, None)) for one in entries))
         return sum(new)
 
     async def _outcome(self, token: str) -> Outcome:

@@ -11,7 +11,7 @@ Sources: DESIGN 5.3 (a provider's own flags).
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from pydantic import JsonValue
@@ -21,6 +21,7 @@ from kiban.gateway.contract import Attributes, Reading
 from kiban.shared import canonical
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
+from kiban.shared.gathering import Gathering
 from kiban.shared.problems import Problem
 from kiban.world.office import store
 from kiban.world.office.agencies import Agency
@@ -52,21 +53,28 @@ class Entry:
         return canonical.digest(said)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class OfficeRecords:
     """The records of one office; its gateway's `Records`."""
 
     agency: Agency
     db: Database
     clock: Clock
+    _found: Gathering[tuple[str, str], Kept | None] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._found = Gathering(self._find)
+
+    async def _find(self, asked: Sequence[tuple[str, str]]) -> list[Kept | None]:
+        async with self.db.look() as connection:
+            return await store.find_records(connection, asked)
 
     async def read(self, person: str, item: str, *, inquirer: str, at: datetime) -> Reading:
         """What is held of this item about this person, for this inquirer."""
         holding = self.agency.holding(item)
         if holding is None:
             return "not-held"
-        async with self.db.look() as connection:
-            kept = await store.find_record(connection, person, item)
+        kept = await self._found.add((person, item))
         if kept is None:
             return "not-held"
         if inquirer == self.agency.id:

@@ -21,13 +21,14 @@ from sqlalchemy import (
     Row,
     String,
     Table,
+    bindparam,
     select,
     update,
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.gateway.contract import AcceptedApplication, Attributes, Held, Statement
-from kiban.shared.database import Instant, JSONDocument, insert_new
+from kiban.shared.database import Instant, JSONDocument, in_lots, insert_new
 from kiban.shared.outbox import outbox_table
 
 metadata = MetaData()
@@ -134,13 +135,28 @@ class Kept:
 
 
 async def find_record(connection: AsyncConnection, person: str, item: str) -> Kept | None:
-    c = records.c
-    query = select(records).where(c.person == person, c.item == item)
-    row = (await connection.execute(query)).mappings().one_or_none()
-    if row is None:
-        return None
-    held = Held(values=row["values"], as_of=row["as_of"], version=str(row["version"]))
-    return Kept(held, row["version"], row["flag"], row["loaded"])
+    [kept] = await find_records(connection, [(person, item)])
+    return kept
+
+
+async def find_records(
+    connection: AsyncConnection, asked: Sequence[tuple[str, str]]
+) -> list[Kept | None]:
+    """The record of each person and item that is asked for."""
+    items = next(in_lots(item for _, item in asked))
+    found: dict[tuple[str, str], Kept] = {}
+    for people in in_lots(person for person, _ in asked):
+        for row in (await connection.execute(_FIND, {"people": people, "items": items})).mappings():
+            held = Held(values=row["values"], as_of=row["as_of"], version=str(row["version"]))
+            kept = Kept(held, row["version"], row["flag"], row["loaded"])
+            found[row["person"], row["item"]] = kept
+    return [found.get(one) for one in asked]
+
+
+_FIND = select(records).where(
+    records.c.person.in_(bindparam("people", expanding=True)),
+    records.c.item.in_(bindparam("items", expanding=True)),
+)
 
 
 async def write_record(

@@ -1,0 +1,72 @@
+"""Gathering: what arrives meanwhile shares the next go, and each caller gets its own result."""
+
+import asyncio
+
+import pytest
+
+from kiban.shared.gathering import Gathering
+
+
+class Doubling:
+    """Doubles numbers, and waits until it is let go; refuses a batch with a zero."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+        self.let_go = asyncio.Event()
+
+    async def __call__(self, numbers) -> list[int]:
+        self.batches.append(list(numbers))
+        await self.let_go.wait()
+        if 0 in numbers:
+            raise ValueError("zero")
+        return [2 * number for number in numbers]
+
+
+async def test_what_arrives_while_one_go_is_under_way_shares_the_next():
+    doubling = Doubling()
+    gathering = Gathering(doubling)
+    first = asyncio.create_task(gathering.add(1))
+    await asyncio.sleep(0)
+    others = [asyncio.create_task(gathering.add(number)) for number in (2, 3)]
+    await asyncio.sleep(0)
+    doubling.let_go.set()
+
+    results = await asyncio.gather(first, *others)
+
+    assert results == [2, 4, 6]
+    assert doubling.batches == [[1], [2, 3]]
+
+
+async def test_no_go_has_more_than_it_may():
+    doubling = Doubling()
+    doubling.let_go.set()
+    gathering = Gathering(doubling, most=2)
+
+    await asyncio.gather(*(gathering.add(number) for number in range(1, 6)))
+
+    assert doubling.batches == [[1, 2], [3, 4], [5]]
+
+
+async def test_a_go_that_fails_is_told_to_each_of_its_callers_and_the_next_goes_on():
+    doubling = Doubling()
+    doubling.let_go.set()
+    gathering = Gathering(doubling)
+
+    results = await asyncio.gather(gathering.add(0), gathering.add(1), return_exceptions=True)
+
+    assert [str(result) for result in results] == ["zero", "zero"]
+    assert await gathering.add(2) == 4
+
+
+async def test_a_caller_that_leaves_takes_nobody_with_it():
+    doubling = Doubling()
+    gathering = Gathering(doubling)
+    impatient, patient = (asyncio.create_task(gathering.add(number)) for number in (1, 2))
+    await asyncio.sleep(0)
+    impatient.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await impatient
+    doubling.let_go.set()
+
+    assert await patient == 4
+    assert doubling.batches == [[1, 2]]
