@@ -12,6 +12,7 @@ Sources: DESIGN 5.4, 3 (portal); the protocol's page, section 5.1.
 
 import asyncio
 import secrets
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pydantic import ValidationError
@@ -24,11 +25,23 @@ from kiban.gateway.standing import Standing
 from kiban.identity.authority.client import AuthorityClient
 from kiban.mesh.contract import OUTCOME, LogEntry, Outcome, Record, leaf_of
 from kiban.shared import tokens
-from kiban.shared.members import Member
+from kiban.shared.identifiers import Pseudonym
 from kiban.shared.problems import Unexplained
 
 LOG, REGISTRATIONS = "log", "registrations"
 STRETCH = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One entry of the log, read."""
+
+    entry: LogEntry
+    said: Record | Outcome
+
+    @property
+    def exchange(self) -> str:
+        return self.said.claims.id if isinstance(self.said, Record) else self.said.exchange
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +60,6 @@ class LogReader:
     standing: Standing
     asking: Asking
     authority: AuthorityClient
-    _parties: dict[str, Member] = field(default_factory=dict)
     _one_at_a_time: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def follow(self) -> int:
@@ -76,82 +88,77 @@ class LogReader:
 
     async def _stretch(self) -> int:
         me = self.standing
-        async with me.db.read() as connection:
+        async with me.db.look() as connection:
             after = await store.cursor(connection, LOG)
         feed = await me.mesh.read_entries(after, STRETCH)
         if not feed.entries:
             return 0
-        self._parties = {"core": await me.core()}
+        told = [await self._told(entry) for entry in feed.entries]
+        filed = await self._filed(told)
+        readings = [await self._reading(one) for one in filed]
         async with me.db.begin() as connection:
-            for entry in feed.entries:
-                await self._file(connection, entry)
+            await store.put_entries(connection, [(one.exchange, one.entry) for one in told])
+            await self._keep(connection, filed, readings)
             await store.move_cursor(connection, LOG, feed.next)
         return len(feed.entries)
 
-    async def _file(self, connection: store.Connection, entry: LogEntry) -> None:
-        exchange = await self._exchange_of(entry)
-        await store.put_entry(
-            connection,
-            position=entry.index,
-            exchange=exchange,
-            kind=entry.kind,
-            leaf=entry.leaf,
-            body=entry.body,
-        )
-        filed = await self._filed(connection, exchange)
-        if filed is None:
-            return
-        for party in (filed.record.sealer, filed.record.provider):
-            self._parties[party] = await self.standing.members.resolve(party)
-        reading = lines.read(
-            self.standing.identity,
-            await self.standing.mode(),
-            filed.record,
-            filed.outcome,
-            self._parties,
-        )
-        await self._keep(connection, filed, reading)
-
-    async def _exchange_of(self, entry: LogEntry) -> str:
+    async def _told(self, entry: LogEntry) -> Told:
         if entry.kind == "record":
-            return _record(entry.body).claims.id
-        return (await self._outcome(entry.body)).exchange
+            return Told(entry, _record(entry.body))
+        provider = await self.standing.members.resolve(tokens.signer(entry.body))
+        return Told(entry, tokens.read(entry.body, Outcome, key=provider.signing_key, typ=OUTCOME))
 
-    async def _outcome(self, body: str) -> Outcome:
-        provider = await self.standing.members.resolve(tokens.signer(body))
-        return tokens.read(body, Outcome, key=provider.signing_key, typ=OUTCOME)
-
-    async def _filed(self, connection: store.Connection, exchange: str) -> Filed | None:
-        record, outcome, at = None, None, None
-        for row in await store.entries_of(connection, exchange):
-            if row.kind == "record":
-                record = _record(row.body)
-                at = LogEntry(index=row.position, leaf=row.leaf, kind="record", body=row.body)
+    async def _filed(self, told: Sequence[Told]) -> list[Filed]:
+        """What is known of each exchange of this stretch, which may have begun in an earlier one."""
+        async with self.standing.db.look() as connection:
+            kept = await store.entries_of(connection, [one.exchange for one in told])
+        records: dict[str, tuple[Record, LogEntry]] = {}
+        outcomes: dict[str, Outcome] = {}
+        for one in [*[await self._told(entry) for entry in kept], *told]:
+            if isinstance(one.said, Record):
+                records[one.exchange] = one.said, one.entry
             else:
-                outcome = await self._outcome(row.body)
-        return Filed(record, at, outcome) if record and at else None
+                outcomes[one.exchange] = one.said
+        return [Filed(*found, outcomes.get(exchange)) for exchange, found in records.items()]
 
-    async def _keep(self, connection: store.Connection, filed: Filed, reading: Reading) -> None:
+    async def _reading(self, filed: Filed) -> Reading:
+        me, record = self.standing, filed.record
+        await asyncio.sleep(0)  # opening takes its time; others want to be answered meanwhile
+        parties = {
+            "core": await me.core(),
+            record.sealer: await me.members.resolve(record.sealer),
+            record.provider: await me.members.resolve(record.provider),
+        }
+        return lines.read(me.identity, await me.mode(), record, filed.outcome, parties)
+
+    async def _keep(
+        self, connection: store.Connection, filed: Sequence[Filed], readings: Sequence[Reading]
+    ) -> None:
         me = self.standing
-        [known] = await me.people.persons(connection, [reading.people])
-        if reading.people and len(known) < len(set(reading.people)):
-            await self._find(connection, filed, "opens-to-nobody")
-        if reading.unreadable:
-            await self._find(connection, filed, "unreadable")
-        for liar in reading.false_seeds:
-            found = Finding(exchange=filed.record.claims.id, what="false-seed", by=[liar])
-            await store.put_finding(connection, found)
-        if leaf_of(filed.entry.body) != filed.entry.leaf:
-            await self._find(connection, filed, "unreadable")
-        line = _line(filed, reading)
-        for code in known:
-            await store.put_line(connection, filed.entry.index, me.people.wrap(code), line)
+        known = await me.people.persons(connection, [reading.people for reading in readings])
+        both = list(zip(filed, readings, known, strict=True))
+        found = [finding for one in both for finding in _findings(*one)]
+        await store.put_findings(connection, found)
+        await store.put_lines(
+            connection,
+            [
+                (one.entry.index, me.people.wrap(code), _line(one, reading))
+                for one, reading, codes in both
+                for code in codes
+            ],
+        )
 
-    async def _find(self, connection: store.Connection, filed: Filed, what: str) -> None:
-        record = filed.record
-        by = [record.claims.inquirer, record.provider, "core"]
-        found = Finding.model_validate({"exchange": record.claims.id, "what": what, "by": by})
-        await store.put_finding(connection, found)
+
+def _findings(filed: Filed, reading: Reading, known: Mapping[Pseudonym, str]) -> Iterator[Finding]:
+    """What does not fit in one exchange, and who may be the reason."""
+    record = filed.record
+    exchange, parties = record.claims.id, [record.claims.inquirer, record.provider, "core"]
+    if reading.people and len(known) < len(set(reading.people)):
+        yield Finding(exchange=exchange, what="opens-to-nobody", by=parties)
+    if reading.unreadable or leaf_of(filed.entry.body) != filed.entry.leaf:
+        yield Finding(exchange=exchange, what="unreadable", by=parties)
+    if reading.false_seeds:
+        yield Finding(exchange=exchange, what="false-seed", by=reading.false_seeds)
 
 
 def _record(body: str) -> Record:

@@ -6,7 +6,7 @@ citizen's line is durable before any data leaves.  Rows are added, never overwri
 them: an exchange's result, a consent's uses and end.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import chain
@@ -28,6 +28,7 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.gateway.consents import Consent
@@ -39,6 +40,7 @@ from kiban.gateway.contract import (
     Receipt,
     RefusalNote,
 )
+from kiban.mesh.contract import LogEntry
 from kiban.shared.database import Blob, Instant, JSONDocument, hold, in_lots, insert_new
 from kiban.shared.identifiers import Pseudonym
 from kiban.shared.keyring import Wrapping, keyring_table
@@ -455,24 +457,45 @@ async def read_receipts(
 # --- the portal's reading of the log --------------------------------------------------------------
 
 
-async def put_entry(connection: AsyncConnection, **row: Any) -> None:
-    await connection.execute(insert_new(entries).values(**row))
+async def put_entries(connection: AsyncConnection, read: Sequence[tuple[str, LogEntry]]) -> None:
+    """Keep entries of the log, each with its exchange."""
+    rows = [
+        {
+            "position": entry.index,
+            "exchange": exchange,
+            "kind": entry.kind,
+            "leaf": entry.leaf,
+            "body": entry.body,
+        }
+        for exchange, entry in read
+    ]
+    await connection.execute(insert_new(entries), rows)
 
 
-async def entries_of(connection: AsyncConnection, exchange: str) -> list[Row[Any]]:
-    query = select(entries).where(entries.c.exchange == exchange).order_by(entries.c.position)
-    return list((await connection.execute(query)).all())
+async def entries_of(connection: AsyncConnection, exchanges_: Iterable[str]) -> list[LogEntry]:
+    """The entries of these exchanges that were kept."""
+    c, found = entries.c, []
+    for some in in_lots(exchanges_):
+        rows = await connection.execute(select(entries).where(c.exchange.in_(some)))
+        found += [
+            LogEntry(index=row.position, leaf=row.leaf, kind=row.kind, body=row.body)
+            for row in rows
+        ]
+    return found
 
 
-async def put_line(connection: AsyncConnection, position: int, code: bytes, line: Line) -> None:
-    """File a line under a pseudonym, or bring the one that is filed up to date."""
-    here = (lines.c.position == position) & (lines.c.code == code)
-    document = line.model_dump(mode="json")
-    new = await connection.execute(
-        insert_new(lines).values(position=position, code=code, line=document)
+async def put_lines(connection: AsyncConnection, filed: Sequence[tuple[int, bytes, Line]]) -> None:
+    """File lines under pseudonyms (wrapped), or bring those that are filed up to date."""
+    rows = [
+        {"position": position, "code": code, "line": line.model_dump(mode="json")}
+        for position, code, line in filed
+    ]
+    new = postgresql.insert(lines)
+    grown = new.on_conflict_do_update(
+        index_elements=["position", "code"], set_={"line": new.excluded.line}
     )
-    if not new.rowcount:
-        await connection.execute(update(lines).where(here).values(line=document))
+    if rows:
+        await connection.execute(grown, rows)
 
 
 async def read_lines(connection: AsyncConnection, code: bytes) -> list[Line]:
@@ -480,9 +503,14 @@ async def read_lines(connection: AsyncConnection, code: bytes) -> list[Line]:
     return [Line.model_validate(row.line) for row in await connection.execute(query)]
 
 
-async def put_finding(connection: AsyncConnection, finding: Finding) -> None:
-    row = {"exchange": finding.exchange, "what": finding.what, "by": finding.by}
-    await connection.execute(insert_new(findings).values(row))
+async def put_findings(connection: AsyncConnection, found: Sequence[Finding]) -> None:
+    """Keep what does not fit; who may be the reason is known better each time."""
+    new = postgresql.insert(findings)
+    known = new.on_conflict_do_update(
+        index_elements=["exchange", "what"], set_={"by": new.excluded.by}
+    )
+    if found:
+        await connection.execute(known, [one.model_dump() for one in found])
 
 
 async def read_findings(connection: AsyncConnection) -> list[Finding]:
