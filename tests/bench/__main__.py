@@ -2,7 +2,7 @@
 `make bench`: rates and latencies, each beside a bare limit of the same run.
 
 Absolute numbers are this machine's at this moment; what can be carried elsewhere is the ratio of two rows of one run
-(docs/speed.md).  The whole takes about seven minutes on two quiet cores, `--quick` about three; `--profile
+(docs/speed.md).  The whole takes about four minutes on two quiet cores; `--profile
 ROLE` writes where that role's time goes into artefacts/.
 """
 
