@@ -167,13 +167,16 @@ class Services:
     def _authority(self):
         return AuthoritySettings(origin=AUTHORITY, secret=Secret("authority"),
                                  operator_key=Secret(OPERATOR), enrolment_secret=Secret(ENROLMENT),
+                                 registrars=("resident-network",),
+                                 resident_network="resident-network", portal="portal",
                                  mode=self.mode)  # fmt: skip
 
     def _gateway(self, name):
         return GatewaySettings(member=name, origin=self.origin(name), secret=Secret(name),
                                operator_key=Secret(OPERATOR), member_secret=member_secret(name),
                                agency_key=Secret(f"key of {name}"), authority_origin=AUTHORITY,
-                               core_origin=CORE, reads_lines=name == "portal")  # fmt: skip
+                               core_origin=CORE, resident_network="resident-network",
+                               reads_lines=name == "portal")  # fmt: skip
 
     async def _db(self, name):
         self.databases[name] = await self.database(name)

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from kiban.world import cast
 from tests.architecture.floors import (
     DOORS,
     EDGES,
@@ -26,6 +27,10 @@ PLANNED = sorted(name for name in MODULES if room_of(name) in FLOORS)
 RULES = sorted(
     name for name in MODULES if room_of(name) in OFFICES and below(name) not in EDGES | {""}
 )
+AGENCIES = cast.load_checked(cast.shipped_country()).agencies.keys() - {"portal"}
+"""A role is called portal too."""
+SHIPPED = {"kiban.deploy.story"}
+"""What is told of the shipped country alone."""
 
 
 @pytest.mark.parametrize("module", PLANNED)
@@ -50,6 +55,14 @@ def test_rules_know_no_web_no_sql_and_no_environment(module: str) -> None:
 @pytest.mark.parametrize("module", sorted(MODULES))
 def test_imports_are_written_in_full(module: str) -> None:
     assert not {name for name in imported(MODULES[module]) if name.startswith(".")}
+
+
+@pytest.mark.parametrize("module", sorted(MODULES.keys() - SHIPPED))
+def test_no_code_names_an_agency(module: str) -> None:
+    tree = ast.parse(MODULES[module].read_text(encoding="utf-8"))
+    said = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+
+    assert not said & AGENCIES
 
 
 def test_no_module_imports_itself_by_a_way_round() -> None:

@@ -38,6 +38,9 @@ def settings(**changes) -> Settings:
             "secret": Secret("a secret of the tests"),
             "operator_key": OPERATOR,
             "enrolment_secret": Secret("an enrolment secret of the tests"),
+            "registrars": ("resident-network",),
+            "resident_network": "resident-network",
+            "portal": "portal",
         }
         | changes
     )

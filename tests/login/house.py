@@ -125,6 +125,9 @@ def authority_settings() -> AuthoritySettings:
         secret=Secret("wraps the authority of these tests"),
         operator_key=OPERATOR,
         enrolment_secret=ENROLMENT,
+        registrars=("resident-network",),
+        resident_network="resident-network",
+        portal="portal",
     )
 
 

@@ -23,7 +23,7 @@ class GatewaySettings:
     """With which the agency's own system calls the inner side."""
     authority_origin: str
     core_origin: str
-    resident_network: str = "resident-network"
+    resident_network: str
     """The member to which four attributes are sent for a pseudonym (取得番号)."""
     reads_lines: bool = False
     """True for the portal's gateway alone: it holds a pseudonym for everybody and files their lines."""

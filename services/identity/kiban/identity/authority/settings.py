@@ -21,11 +21,11 @@ class Settings:
     """Whoever shows it may move the clock, read spans, open intents and acts."""
     enrolment_secret: Secret
     """From which each member's own secret is derived: hex HMAC-SHA256 over the member's name."""
-    registrars: tuple[str, ...] = ("resident-network",)
+    registrars: tuple[str, ...]
     """Members that may register people and cards, and end certificates."""
-    resident_network: str = "resident-network"
+    resident_network: str
     """The one member that may have acquisition tokens made for an agency."""
-    portal: str = "portal"
+    portal: str
     """For which the citizen's line is sealed; the one bearer of approvals and of the feed of registrations."""
     core: str = "core"
     """For which points are sealed."""
