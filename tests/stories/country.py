@@ -117,12 +117,17 @@ class Country:
 
 @asynccontextmanager
 async def running(
-    settled: Settled, postal_data: Path, *, wire: Callable[[str, Http], Http] = lambda _, http: http
+    settled: Settled,
+    postal_data: Path,
+    *,
+    wire: Callable[[str, Http], Http] = lambda _, http: http,
+    database: str = "sqlite+aiosqlite:///{place}/{role}.sqlite",
 ) -> AsyncIterator[Country]:
     """
     Run a country in this process; inside, everybody lives there and has their card.
 
     `wire` may stand between a party and its neighbours: each role's, and "browser" for what people open.
+    `database` is the address of a role's.
     """
     addresses = {settled.premises.origin(role): Address() for role in settled.roles}
     clock = FrozenClock()
@@ -131,7 +136,7 @@ async def running(
         settled,
         HttpxHttp(addresses),
         clock,
-        lambda role: Database(f"sqlite+aiosqlite:///{place / file_name(role)}.sqlite"),
+        lambda role: Database(database.format(place=place, role=file_name(role))),
         {"KIBAN_REGISTRY_POSTAL_DATA": str(postal_data)},
     )
     http = house.http
