@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from kiban.gateway import store
+from kiban.gateway import log_store
 from kiban.gateway.app import create_app as create_gateway
 from kiban.gateway.contract import ConsentRecord, Held, terms_digest
 from kiban.gateway.settings import GatewaySettings
@@ -282,7 +282,7 @@ class Services:
     async def findings(self):
         await self.settle()
         async with self.databases["portal"].read() as connection:
-            return await store.read_findings(connection)
+            return await log_store.read_findings(connection)
 
     async def code(self, agency, person):
         """The agency's own pseudonym, as only its own gateway can know it."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from kiban.gateway import store
+from kiban.gateway import log_store, store
 from kiban.gateway.asking import Asking, read_receipt
 from kiban.gateway.client import GatewayClient
 from kiban.gateway.consenting import DELIVERIES, ENDS, Consenting
@@ -221,7 +221,7 @@ class Gateway:
             code = await self.standing.people.code(connection, person)
             if code is None:
                 raise PersonUnknown("the number has no pseudonym here")
-            return await store.read_lines(connection, self.standing.people.wrap(code))
+            return await log_store.read_lines(connection, self.standing.people.wrap(code))
 
     async def prove(self, leaf: str) -> InclusionProof:
         return await self.standing.mesh.prove_inclusion(leaf)

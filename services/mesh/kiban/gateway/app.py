@@ -7,7 +7,7 @@ from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
 
-from kiban.gateway import store
+from kiban.gateway import log_store, store
 from kiban.gateway.agency import Gateway
 from kiban.gateway.contract import (
     Acquisition,
@@ -200,7 +200,7 @@ def _record_routes(app: FastAPI, gateway: Gateway) -> None:
     async def read_findings() -> Findings:
         """What does not fit in the log."""
         async with gateway.db.read() as connection:
-            return Findings(findings=await store.read_findings(connection))
+            return Findings(findings=await log_store.read_findings(connection))
 
     @app.get("/inner/proofs", operation_id="prove", dependencies=agency)
     async def prove(leaf: Hex64) -> InclusionProof:

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
-from kiban.gateway import lines, store
+from kiban.gateway import lines, log_store, store
 from kiban.gateway.asking import Asking
 from kiban.gateway.contract import Finding, Line
 from kiban.gateway.lines import Reading
@@ -97,7 +97,7 @@ class LogReader:
         filed = await self._filed(told)
         readings = [await self._reading(one) for one in filed]
         async with me.db.begin() as connection:
-            await store.put_entries(connection, [(one.exchange, one.entry) for one in told])
+            await log_store.put_entries(connection, [(one.exchange, one.entry) for one in told])
             await self._keep(connection, filed, readings)
             await store.move_cursor(connection, LOG, feed.next)
         return len(feed.entries)
@@ -111,7 +111,7 @@ class LogReader:
     async def _filed(self, told: Sequence[Told]) -> list[Filed]:
         """What is known of each exchange of this stretch, which may have begun in an earlier one."""
         async with self.standing.db.look() as connection:
-            kept = await store.entries_of(connection, [one.exchange for one in told])
+            kept = await log_store.entries_of(connection, [one.exchange for one in told])
         records: dict[str, tuple[Record, LogEntry]] = {}
         outcomes: dict[str, Outcome] = {}
         for one in [*[await self._told(entry) for entry in kept], *told]:
@@ -138,8 +138,8 @@ class LogReader:
         known = await me.people.persons(connection, [reading.people for reading in readings])
         both = list(zip(filed, readings, known, strict=True))
         found = [finding for one in both for finding in _findings(*one)]
-        await store.put_findings(connection, found)
-        await store.put_lines(
+        await log_store.put_findings(connection, found)
+        await log_store.put_lines(
             connection,
             [
                 (one.entry.index, me.people.wrap(code), _line(one, reading))

@@ -6,7 +6,7 @@ citizen's line is durable before any data leaves.  Rows are added, never overwri
 them: an exchange's result, a consent's uses and end.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import chain
@@ -28,19 +28,15 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.gateway.consents import Consent
 from kiban.gateway.contract import (
     ConsentRecord,
     ExchangeNote,
-    Finding,
-    Line,
     Receipt,
     RefusalNote,
 )
-from kiban.mesh.contract import LogEntry
 from kiban.shared.database import Blob, Instant, JSONDocument, hold, in_lots, insert_new
 from kiban.shared.identifiers import Pseudonym
 from kiban.shared.keyring import Wrapping, keyring_table
@@ -454,68 +450,7 @@ async def read_receipts(
     return [(row.number, Receipt.model_validate(row.receipt)) for row in rows]
 
 
-# --- the portal's reading of the log --------------------------------------------------------------
-
-
-async def put_entries(connection: AsyncConnection, read: Sequence[tuple[str, LogEntry]]) -> None:
-    """Keep entries of the log, each with its exchange."""
-    rows = [
-        {
-            "position": entry.index,
-            "exchange": exchange,
-            "kind": entry.kind,
-            "leaf": entry.leaf,
-            "body": entry.body,
-        }
-        for exchange, entry in read
-    ]
-    await connection.execute(insert_new(entries), rows)
-
-
-async def entries_of(connection: AsyncConnection, exchanges_: Iterable[str]) -> list[LogEntry]:
-    """The entries of these exchanges that were kept."""
-    c, found = entries.c, []
-    for some in in_lots(exchanges_):
-        rows = await connection.execute(select(entries).where(c.exchange.in_(some)))
-        found += [
-            LogEntry(index=row.position, leaf=row.leaf, kind=row.kind, body=row.body)
-            for row in rows
-        ]
-    return found
-
-
-async def put_lines(connection: AsyncConnection, filed: Sequence[tuple[int, bytes, Line]]) -> None:
-    """File lines under pseudonyms (wrapped), or bring those that are filed up to date."""
-    rows = [
-        {"position": position, "code": code, "line": line.model_dump(mode="json")}
-        for position, code, line in filed
-    ]
-    new = postgresql.insert(lines)
-    grown = new.on_conflict_do_update(
-        index_elements=["position", "code"], set_={"line": new.excluded.line}
-    )
-    if rows:
-        await connection.execute(grown, rows)
-
-
-async def read_lines(connection: AsyncConnection, code: bytes) -> list[Line]:
-    query = select(lines.c.line).where(lines.c.code == code).order_by(lines.c.position.desc())
-    return [Line.model_validate(row.line) for row in await connection.execute(query)]
-
-
-async def put_findings(connection: AsyncConnection, found: Sequence[Finding]) -> None:
-    """Keep what does not fit; who may be the reason is known better each time."""
-    new = postgresql.insert(findings)
-    known = new.on_conflict_do_update(
-        index_elements=["exchange", "what"], set_={"by": new.excluded.by}
-    )
-    if found:
-        await connection.execute(known, [one.model_dump() for one in found])
-
-
-async def read_findings(connection: AsyncConnection) -> list[Finding]:
-    rows = await connection.execute(select(findings).limit(1000))
-    return [Finding(exchange=row.exchange, what=row.what, by=row.by) for row in rows]
+# --- cursors and epochs ---------------------------------------------------------------------------
 
 
 async def cursor(connection: AsyncConnection, name: str) -> int:
@@ -527,9 +462,6 @@ async def move_cursor(connection: AsyncConnection, name: str, to: int) -> None:
     new = await connection.execute(insert_new(cursors).values(name=name, next=to))
     if not new.rowcount:
         await connection.execute(update(cursors).where(cursors.c.name == name).values(next=to))
-
-
-# --- epochs ---------------------------------------------------------------------------------------
 
 
 EPOCH = "epoch"
