@@ -1,12 +1,23 @@
 """Exchanges over the real services: the right person, a line for the citizen, a record at each end."""
 
+from contextlib import AsyncExitStack
+
 import pytest
 from sqlalchemy import text
 
-from kiban.gateway import store
-from kiban.gateway.contract import ConsentEnd, ConsentEnded, InquiryRequest, NotConsented
+from kiban.gateway import provision, store
+from kiban.gateway.agency import LOG_KEY
+from kiban.gateway.contract import (
+    AnotherCore,
+    AnswerTooLong,
+    ConsentEnd,
+    ConsentEnded,
+    InquiryRequest,
+    NotConsented,
+)
 from kiban.mesh.contract import LogUnavailable, NotPermitted
-from kiban.shared.problems import Unavailable
+from kiban.shared.keyring import Keyring
+from kiban.shared.problems import NotFound, Unavailable
 from tests.mesh_exchanges import ask, asks, consented, permit_of, present
 from tests.mesh_services import consent, held
 
@@ -96,6 +107,57 @@ async def test_withheld_and_not_held_look_alike_to_everybody_outside(services):
     assert await ask(services) == await ask(services, people=("taro",)) == [None]
     answered = [line.answered for name in ("hana", "taro") for line in await services.lines(name)]
     assert answered == [False, False]
+
+
+class Lossy:
+    """HTTP that loses the reply to one kind of call, once."""
+
+    def __init__(self, http, path):
+        self.http, self.path = http, path
+
+    async def send(self, method, url, **rest):
+        reply = await self.http.send(method, url, **rest)
+        if url.endswith(self.path):
+            self.path = "/nothing"
+            raise Unavailable("the reply was lost")
+        return reply
+
+
+async def test_who_lost_the_reply_asks_again_and_gets_it(services):
+    signed = services.gateway("tax").standing.signed
+    signed._http = Lossy(signed._http, "/answers")
+
+    with pytest.raises(Unavailable) as lost:
+        await services.gateway("tax").inquire(asks())
+    services.ledger["pension"].held["pension-hana", "income"] = held("something else by now")
+    later = await services.gateway("tax").ask_again(lost.value.members["exchange"])
+
+    assert [one.values["yen"] for one in later.statements] == ["pension hana"]
+    assert [line.answered for line in await services.lines("hana")] == [True]
+    with pytest.raises(NotFound):
+        await services.gateway("tax").ask_again(later.exchange)
+
+
+async def test_an_answer_that_is_too_long_spends_nothing(services, monkeypatch):
+    monkeypatch.setattr(provision, "LONGEST_ANSWER", 100)
+
+    with pytest.raises(AnswerTooLong) as refused:
+        await services.gateway("tax").inquire(asks())
+    monkeypatch.undo()
+    later = await services.gateway("tax").ask_again(refused.value.members["exchange"])
+
+    assert [one.values["yen"] for one in later.statements] == ["pension hana"]
+
+
+async def test_a_gateway_works_with_the_core_that_it_knows_alone(services):
+    pension = services.gateway("pension")
+    keyring = Keyring(store.keyring, pension.settings.secret)
+    async with pension.db.begin() as connection:
+        await keyring.replace(connection, LOG_KEY, b"another log's key")
+
+    with pytest.raises(AnotherCore, match="pension knows a core with another log"):
+        async with AsyncExitStack() as stack:
+            await pension.start(stack)
 
 
 async def test_an_inquiry_can_wait_for_a_person_at_the_provider(services):

@@ -5,10 +5,11 @@ import asyncio
 import pytest
 
 from kiban.shared.gathering import Gathering
+from kiban.shared.problems import Unavailable
 
 
 class Doubling:
-    """Doubles numbers, and waits until it is let go; refuses a batch with a zero."""
+    """Doubles numbers, and waits until it is let go; refuses a batch that has a zero."""
 
     def __init__(self) -> None:
         self.batches: list[list[int]] = []
@@ -47,15 +48,59 @@ async def test_no_go_has_more_than_it_may():
     assert doubling.batches == [[1, 2], [3, 4], [5]]
 
 
-async def test_a_go_that_fails_is_told_to_each_of_its_callers_and_the_next_goes_on():
+async def test_nobody_fails_for_anothers_sake():
     doubling = Doubling()
     doubling.let_go.set()
     gathering = Gathering(doubling)
 
-    results = await asyncio.gather(gathering.add(0), gathering.add(1), return_exceptions=True)
+    results = await asyncio.gather(
+        gathering.add(1), gathering.add(0), gathering.add(2), return_exceptions=True
+    )
 
-    assert [str(result) for result in results] == ["zero", "zero"]
-    assert await gathering.add(2) == 4
+    assert (results[0], str(results[1]), results[2]) == (2, "zero", 4)
+    assert doubling.batches == [[1, 0, 2], [1], [0], [2]]
+
+
+async def test_when_what_it_needs_is_away_everybody_is_told_and_the_next_go_works():
+    away, batches = [True], []
+
+    async def go(numbers):
+        batches.append(numbers)
+        if away.pop() if away else False:
+            raise Unavailable("no answer")
+        return numbers
+
+    gathering = Gathering(go)
+
+    results = await asyncio.gather(gathering.add(1), gathering.add(2), return_exceptions=True)
+
+    assert [type(result) for result in results] == [Unavailable, Unavailable]
+    assert await gathering.add(3) == 3
+    assert batches == [[1, 2], [3]]
+
+
+async def test_a_go_that_gives_too_few_results_gives_nobody_anothers():
+    async def go(numbers):
+        return numbers[:1]
+
+    gathering = Gathering(go)
+
+    assert await asyncio.gather(gathering.add(1), gathering.add(2)) == [1, 2]
+
+
+async def test_who_waits_for_a_go_that_is_ended_does_not_wait_for_ever():
+    doubling = Doubling()
+    gathering = Gathering(doubling)
+    waiting = [asyncio.create_task(gathering.add(number)) for number in (1, 2)]
+    await asyncio.sleep(0)
+    later = asyncio.create_task(gathering.add(3))
+    await asyncio.sleep(0)
+
+    gathering._goer.cancel()
+
+    for task in (*waiting, later):
+        with pytest.raises(asyncio.CancelledError):
+            await task
 
 
 async def test_a_caller_that_leaves_takes_nobody_with_it():

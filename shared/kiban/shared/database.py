@@ -53,6 +53,10 @@ class DatabaseAway(Problem):
     slug, title, status = "database-away", "The database does not answer; ask again later", 503
 
 
+class DatabaseBroken(Problem):
+    slug, title, status = "database-broken", "The database's file cannot be read; restore it", 503
+
+
 class Instant(TypeDecorator[datetime]):
     """An aware time, given back in UTC; text of fixed width where the database has no such type."""
 
@@ -116,6 +120,8 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 10, statement_seconds: float = 30) -> None:
         self.dialect = "sqlite" if url.startswith("sqlite") else "postgresql"
+        self.name = Path(url.partition("?")[0]).name
+        """The file's, or the database's."""
         sqlite = self.dialect == "sqlite"
         self._engine = create_async_engine(
             url,
@@ -182,6 +188,8 @@ class Database:
             await connection.start()
         except (OSError, exc.DBAPIError, exc.TimeoutError, exc.InvalidRequestError) as error:
             raise DatabaseAway("no connection") from error
+        except DatabaseBroken as error:
+            raise DatabaseBroken(f"{self.name} is no SQLite database") from error
         try:
             yield connection
         finally:
@@ -268,6 +276,8 @@ def _explained(context: ExceptionContext) -> BaseException | None:
     state = str(
         getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None) or ""
     )
+    if "file is not a database" in str(error) or "image is malformed" in str(error):
+        return _from(DatabaseBroken("the file is no SQLite database"), error)
     if context.is_disconnect or state[:2] in _AWAY or "database is locked" in str(error):
         return _from(DatabaseAway("the connection was lost"), error)
     if state in _UNHOLDABLE or any(isinstance(each, _UNENCODABLE) for each in _causes(error)):

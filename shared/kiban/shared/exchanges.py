@@ -11,10 +11,12 @@ their own pseudonym.
 Source: DESIGN 5.1; the protocol's page, section 5.1, attacks C1 to C3, M5, M12.
 """
 
+import asyncio
 import hashlib
 import secrets
+from collections.abc import Callable
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -26,6 +28,9 @@ Kind = Literal["acquire", "approve", "inquiry", "submission", "subscribe", "anno
 POINTS, SEED, LINE_SEED, CONVERSION, LINE = "points", "seed", "line seed", "conversion", "line"
 """Labels of the sealed parts; a seal opens under its own label only."""
 SEED_SIZE = 32
+FEW = 64
+"""For so many people anything is done at once."""
+Value = TypeVar("Value")
 
 MemberId = Annotated[str, Field(pattern=f"^{identifiers.MEMBER}$")]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{0,62}$")]
@@ -36,6 +41,16 @@ Sealed = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$", min_length=22, max_le
 Seconds = Annotated[int, Field(ge=0, le=2**40)]
 """A time on the wire: whole seconds since 1970, UTC."""
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
+
+
+def patience(people: int) -> float:
+    """How long an answer about so many people may take, in seconds."""
+    return 10 + people / 200
+
+
+async def aside(people: int, work: Callable[[], Value]) -> Value:
+    """Do what takes long for many people beside the loop, so that others are answered meanwhile."""
+    return work() if people <= FEW else await asyncio.to_thread(work)
 
 
 class SeedRefused(Problem):

@@ -3,7 +3,8 @@ Gathering: what many ask at one moment, done in one go.
 
 A commit costs the same for one record as for a hundred, and a look at a table the same for one key as for a hundred.
 So what arrives while one go is under way waits and shares the next.  Each caller waits for the go that has its own
-entry; if that fails, each of its callers is told so, and nothing of a commit was written.
+entry.  A go that fails did nothing: it is done again for each entry alone, so that nobody fails for another's sake.
+Where what it needs is away (503), all of its callers are told so.
 
 Source: DESIGN 5.3 (no log, no data), 9.
 """
@@ -12,6 +13,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+from kiban.shared.problems import Problem
 
 Entry = TypeVar("Entry")
 Result = TypeVar("Result")
@@ -37,21 +40,30 @@ class Gathering(Generic[Entry, Result]):
         return await asyncio.shield(done)
 
     async def _drain(self) -> None:
+        batch: list[tuple[Entry, asyncio.Future[Result]]] = []
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[: self.most], self._waiting[self.most :]
-                await self._one(batch)
+                await self._once(batch)
         finally:
             self._goer = None
+            for _, done in [*batch, *self._waiting]:
+                done.cancel()  # nothing, unless we were ended in the middle
 
-    async def _one(self, batch: Sequence[tuple[Entry, asyncio.Future[Result]]]) -> None:
+    async def _once(self, batch: Sequence[tuple[Entry, asyncio.Future[Result]]]) -> None:
         try:
             results = await self.go([entry for entry, _ in batch])
-        except Exception as error:  # noqa: BLE001  whatever it is, each waiting caller gets it
+            told = list(zip(batch, results, strict=True))
+        except Exception as error:  # noqa: BLE001  whatever it is, who waits gets it
+            away = isinstance(error, Problem) and error.status == 503  # noqa: PLR2004  RFC 9110
+            if len(batch) > 1 and not away:
+                for one in batch:
+                    await self._once([one])
+                return
             for _, done in batch:
                 if not done.done():
                     done.set_exception(error)
             return
-        for (_, done), result in zip(batch, results, strict=True):
+        for (_, done), result in told:
             if not done.done():
                 done.set_result(result)

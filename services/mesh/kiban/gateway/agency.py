@@ -22,6 +22,7 @@ from kiban.gateway.consenting import DELIVERIES, ENDS, Consenting
 from kiban.gateway.contract import (
     RECEIPT_LABEL,
     Acquisition,
+    AnotherCore,
     ApprovalReply,
     ConsentDelivery,
     ConsentEnd,
@@ -69,6 +70,7 @@ LEAVES_AT_ONCE = 50
 MERGE_DELAY = timedelta(seconds=10)
 """How long the core may take to bring a leaf into the tree, as a log's maximum merge delay."""
 SALT = "statement salt"
+LOG_KEY = "log key of the core"
 
 
 @dataclass(slots=True)
@@ -125,6 +127,7 @@ class Gateway:
         self._furnish(salt)
         await self.moving.settle()
         await _patiently(self._enrol)
+        await self._recognise(keyring)
         for work in self._works():
             stack.push_async_callback(_ended, asyncio.create_task(work))
 
@@ -150,6 +153,18 @@ class Gateway:
         me = self.standing
         certificate = encoding.encode(me.identity.member.certificate)
         await me.mesh.enrol(me.id, Enrolment(certificate=certificate, origin=self.settings.origin))
+
+    async def _recognise(self, keyring: Keyring) -> None:
+        """Work with the core whose log we know: under another's keys every pseudonym would open to nobody."""
+        seen = (await self.standing.members.directory()).log_key
+        async with self.db.begin() as connection:
+            known = await keyring.get_or_make(connection, LOG_KEY, seen.encode)
+        if known.decode() != seen:
+            raise AnotherCore(
+                f"{self.standing.id} knows a core with another log; was the core's database lost?",
+                sent=seen,
+                expected=known.decode(),
+            )
 
     async def _send_outcomes(self, bodies: list[dict[str, Any]]) -> None:
         report = OutcomeReport(outcomes=[body["outcome"] for body in bodies])

@@ -159,7 +159,7 @@ def _asking_routes(app: FastAPI, gateway: Gateway) -> None:
 
     @app.post("/inner/inquiries/{exchange}", operation_id="ask_again", dependencies=agency)
     async def ask_again(exchange: Hex32) -> InquiryReply:
-        """Ask again for the answer to an inquiry that a person at the provider had to decide."""
+        """Ask again for an answer that waited for a person at the provider, or that was lost on its way."""
         return await gateway.ask_again(exchange)
 
     @app.post("/inner/submissions", operation_id="submit", dependencies=agency)

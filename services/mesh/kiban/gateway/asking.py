@@ -17,6 +17,7 @@ Sources: DESIGN 5.1, 5.3; the protocol's page, sections 5.1 and 5.3, attacks H8,
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 
 from kiban.gateway import blinding, store
 from kiban.gateway.client import GatewayClient
@@ -50,13 +51,14 @@ from kiban.shared.exchanges import (
     Kind,
     Shape,
     TokenPayload,
+    aside,
     new_id,
     new_seed,
 )
 from kiban.shared.identifiers import Pseudonym
 from kiban.shared.members import Member
 from kiban.shared.outbox import Letter
-from kiban.shared.problems import NotFound
+from kiban.shared.problems import NotFound, Problem
 
 VALID = timedelta(seconds=60)
 
@@ -101,16 +103,20 @@ class Asking:
         note = bytes.fromhex(request.consent) if request.consent else blinding.NO_NOTE
         with trace.new_trace(f"inquiry by {self.standing.id}"):
             token, permit = await self._permitted(wish, order.arrange(codes), note)
-            await self._note(permit, codes)
             waiting = Waiting(permit=token, places=list(order.places), people=len(codes))
-            return await self._presented(permit, waiting, retry=False)
+            await self._note(permit, codes, keep=waiting.model_dump_json())
+            try:
+                return await self._presented(permit, waiting, retry=False)
+            except Problem as problem:
+                problem.members["exchange"] = permit.record.claims.id  # by which to ask again
+                raise
 
     async def ask_again(self, exchange: str) -> InquiryReply:
-        """Present the permit of an inquiry that waited for a person at the provider; step 5 alone."""
+        """Present a permit again: a person at the provider had to decide, or the reply was lost; step 5 alone."""
         me = self.standing
         async with me.db.look() as connection:
             [known] = await store.find_exchanges(connection, [exchange], "asked")
-        if known is None or known.result != "waits" or known.reply is None:
+        if known is None or known.reply is None:
             raise NotFound("no inquiry of this number waits for an answer", sent=exchange)
         waiting = Waiting.model_validate_json(known.reply)
         permit = blinding.read_permit(waiting.permit, await me.core())
@@ -205,9 +211,8 @@ class Asking:
             inquirer_epoch=me.epoch,
             until=int((me.clock() + VALID).timestamp()),
         )
-        blinded = blinding.blind(
-            me.identity, ends, await me.mode(), claims, codes, seed=new_seed(), note=note
-        )
+        blind = partial(blinding.blind, me.identity, ends, await me.mode(), claims, codes)
+        blinded = await aside(len(codes), partial(blind, seed=new_seed(), note=note))
         trace.saw(own_pseudonym=", ".join(sorted({code.fingerprint for code in codes})[:3]))
         reply = await me.mesh.issue_permit(blinded)
         permit = blinding.read_permit(reply.permit, ends.core)
@@ -220,7 +225,8 @@ class Asking:
         me, claims = self.standing, permit.record.claims
         provider = await me.members.resolve(permit.record.provider)
         client = await self._client(provider.id)
-        reply = await client.answer(Presentation(permit=waiting.permit, retry=retry))
+        presentation = Presentation(permit=waiting.permit, retry=retry)
+        reply = await client.answer(presentation, claims.people)
         found = None
         if reply.sealed is not None:
             found = self._opened(reply.sealed, permit, provider)
@@ -248,10 +254,15 @@ class Asking:
         return SignedAnswer(token, answer)
 
     async def _note(
-        self, permit: Permit, codes: Sequence[Pseudonym], result: str = "permitted"
+        self,
+        permit: Permit,
+        codes: Sequence[Pseudonym],
+        result: str = "permitted",
+        keep: str | None = None,
     ) -> None:
         me = self.standing
-        await me.record.add(noted(me, permit, codes, side="asked", result=result))
+        row = noted(me, permit, codes, side="asked", result=result, reply=keep)
+        await me.record.add(row)
 
     async def _result(self, permit: Permit, result: str, keep: str | None = None) -> None:
         """What became of the exchange; a waiting one keeps what it needs to be asked again."""

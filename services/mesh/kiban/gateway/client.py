@@ -35,6 +35,7 @@ from kiban.gateway.contract import (
 from kiban.mesh.client import Checkpoint, NoteRefused, ProofRefused, verify_proof
 from kiban.mesh.contract import Directory, InclusionProof
 from kiban.shared import canonical
+from kiban.shared.exchanges import patience
 from kiban.shared.http import Http
 from kiban.shared.membership import SignedHttp
 from kiban.shared.settings import Secret
@@ -59,8 +60,9 @@ class GatewayClient:
         self._signed = signed
         self._origin = origin
 
-    async def answer(self, presentation: Presentation) -> AnswerReply:
-        reply = await self._signed.post(f"{self._origin}/answers", presentation)
+    async def answer(self, presentation: Presentation, people: int = 1) -> AnswerReply:
+        enough = patience(people)
+        reply = await self._signed.post(f"{self._origin}/answers", presentation, timeout=enough)
         return reply.read(AnswerReply)
 
     async def receive_submission(self, submission: Submission) -> ReceiptReply:
@@ -92,7 +94,11 @@ class InnerClient:
         return f"InnerClient({self._origin})"
 
     async def inquire(self, request: InquiryRequest) -> InquiryReply:
-        return await self._post("inquiries", request, InquiryReply)
+        body = canonical.encode(request.model_dump(mode="json"))
+        enough = 3 * patience(
+            len(request.people)
+        )  # the core's, the provider's and our gateway's own
+        return await self._send("POST", "inquiries", body, InquiryReply, timeout=enough)
 
     async def ask_again(self, exchange: str) -> InquiryReply:
         return await self._send("POST", f"inquiries/{exchange}", b"", InquiryReply)
@@ -140,13 +146,25 @@ class InnerClient:
     async def _get(self, path: str, reply: type[Reply]) -> Reply:
         return await self._send("GET", path, b"", reply)
 
-    async def _send(self, method: str, path: str, body: bytes, reply: type[Reply]) -> Reply:
+    async def _send(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        reply: type[Reply],
+        *,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> Reply:
         headers = {
             "authorization": f"Bearer {self._key.reveal()}",
             "accept": "application/json",
             "content-type": "application/json",
         }
         found = await self._http.send(
-            method, f"{self._origin}/inner/{path}", content=body, headers=headers
+            method,
+            f"{self._origin}/inner/{path}",
+            content=body,
+            headers=headers,
+            timeout=timeout,
         )
         return found.raise_problem().read(reply)

@@ -64,6 +64,14 @@ class ConsentEnded(Problem):
     slug, title, status = "consent-ended", "The consent has ended", 403
 
 
+class AnotherCore(Problem):
+    slug, title, status = "another-core", "This is not the core that the gateway knows", 409
+
+
+class AnswerTooLong(Problem):
+    slug, title, status = "answer-too-long", "The answer is longer than an answer may be", 413
+
+
 class AnswerRefused(Problem):
     slug, title, status = "answer-refused", "The provider's answer does not hold", 502
 
@@ -151,10 +159,19 @@ class Answer(Shape):
     answered_at: Seconds
 
 
+LONGEST_ANSWER = 60_000_000
+"""Characters; statements about 65,535 people take about 40 million."""
+
+
 class AnswerReply(Shape):
     """The provider's reply: the signed answer sealed for the inquirer, or that a person must decide."""
 
-    sealed: Sealed | None = Field(description="JWS of type kiban-answer under the pair key")
+    sealed: str | None = Field(
+        pattern=r"^[A-Za-z0-9_-]+$",
+        min_length=22,
+        max_length=LONGEST_ANSWER,
+        description="JWS of type kiban-answer under the pair key",
+    )
     waits: bool = False
 
 

@@ -17,6 +17,7 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from pydantic import ValidationError
 
@@ -25,11 +26,13 @@ from kiban.gateway.blinding import Opened
 from kiban.gateway.contract import (
     ANSWER,
     ANSWER_LABEL,
+    LONGEST_ANSWER,
     RECEIPT,
     SUBMISSION_LABEL,
     AcceptedApplication,
     Answer,
     AnswerReply,
+    AnswerTooLong,
     ConsentEnded,
     Desk,
     Held,
@@ -52,7 +55,7 @@ from kiban.gateway.contract import (
 from kiban.gateway.standing import Standing
 from kiban.mesh.contract import OUTCOME, Outcome, Permit
 from kiban.shared import canonical, tokens, trace
-from kiban.shared.exchanges import LINE_SEED, Claims
+from kiban.shared.exchanges import LINE_SEED, Claims, aside
 from kiban.shared.identifiers import Pseudonym
 from kiban.shared.members import Member
 from kiban.shared.outbox import Letter, letter
@@ -134,7 +137,7 @@ class Provision:
             return await self._waits(permit, opened, known=known)
         item, layout = str(permit.record.claims.item), permit.record.layout
         statements = [self._statement(item, layout, *one) for one in found]
-        reply = self._reply(presenter, permit, statements)
+        reply = await aside(len(statements), partial(self._reply, presenter, permit, statements))
         await self._spend(permit, opened, reply, answered=any(statements))
         return AnswerReply(sealed=reply)
 
@@ -145,7 +148,8 @@ class Provision:
 
     async def _opened(self, permit: Permit) -> Opened:
         me = self.standing
-        opened = blinding.open_permit(
+        open_permit = partial(
+            blinding.open_permit,
             me.identity,
             await me.mode(),
             permit,
@@ -153,6 +157,7 @@ class Provision:
             sealer=await me.members.resolve(permit.record.claims.inquirer),
             epoch=me.epoch,
         )
+        opened = await aside(permit.record.claims.people, open_permit)
         shown = sorted({code.fingerprint for code in opened.codes})[:3]
         trace.saw(own_pseudonym=", ".join(shown))
         return opened
@@ -173,8 +178,9 @@ class Provision:
         me, claims = self.standing, permit.record.claims
         persons = await me.persons.add(codes)
         found: dict[str, Reading] = {}
-        for start in range(0, len(persons), READ_AT_ONCE):
-            lot = list(persons.items())[start : start + READ_AT_ONCE]
+        held = list(persons.items())
+        for start in range(0, len(held), READ_AT_ONCE):
+            lot = held[start : start + READ_AT_ONCE]
             readings = await asyncio.gather(*(self._reading(claims, *one) for one in lot))
             found |= zip((person for _, person in lot), readings, strict=True)
         return [
@@ -206,9 +212,12 @@ class Provision:
         signed = tokens.sign(
             answer.model_dump(mode="json"), key=me.identity.signing_key, kid=me.id, typ=ANSWER
         )
-        return me.identity.seal(
+        sealed = me.identity.seal(
             signed.encode(), to=presenter, label=ANSWER_LABEL, context=claims.context
         )
+        if len(sealed) > LONGEST_ANSWER:
+            raise AnswerTooLong("ask about fewer people at once", expected=LONGEST_ANSWER)
+        return sealed
 
     async def read_own(self, person: str, item: str) -> Statement | None:
         """The statement that this agency makes of its own record, for its own use."""

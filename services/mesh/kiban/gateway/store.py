@@ -249,7 +249,10 @@ async def note(
     if about:
         await connection.execute(_NOTE_PEOPLE, about)
     await letters.put_all(connection, [report for key in new if (report := noted[key].report)])
-    if became := [asdict(row) for row in rows if isinstance(row, Became)]:
+    if became := sorted(
+        (asdict(row) for row in rows if isinstance(row, Became)),
+        key=lambda row: (row["this_exchange"], row["this_side"]),
+    ):
         await connection.execute(_NOTE_RESULT, became)
     # Of two rows that are one, the first was new.
     return [isinstance(row, Noted) and new.pop(_key(row), None) is not None for row in rows]

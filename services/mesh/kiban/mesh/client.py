@@ -29,7 +29,7 @@ from kiban.mesh.merkle import ProofRefused, verify_inclusion
 from kiban.mesh.notes import Checkpoint, NoteRefused, VerifierKey
 from kiban.shared import members
 from kiban.shared.clock import Clock
-from kiban.shared.exchanges import Blinded
+from kiban.shared.exchanges import Blinded, patience
 from kiban.shared.http import Http, get_shape
 from kiban.shared.members import Member
 from kiban.shared.membership import SignedHttp
@@ -65,7 +65,8 @@ class MeshClient:
         return await read_directory(self._http, self._origin)
 
     async def issue_permit(self, blinded: Blinded) -> PermitReply:
-        reply = await self._signed.post(f"{self._origin}/permits", blinded)
+        enough = patience(blinded.claims.people)
+        reply = await self._signed.post(f"{self._origin}/permits", blinded, timeout=enough)
         return reply.read(PermitReply)
 
     async def redeem_token(self, redemption: TokenRedemption) -> PermitReply:

@@ -17,6 +17,7 @@ Sources: DESIGN 5.1 to 5.3; the protocol's page, section 5.3 and attacks C1, C3,
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Protocol
 
 from kiban.mesh.contract import (
@@ -41,6 +42,7 @@ from kiban.shared.exchanges import (
     Blinded,
     Claims,
     TokenPayload,
+    aside,
 )
 from kiban.shared.members import Identity, Member
 from kiban.shared.points import NotAPoint
@@ -154,8 +156,9 @@ class Permits:
         )
         self._check_people(codes, crossing)
         epoch, portal_epoch = self.keys.epoch(provider.id), self.keys.epoch(self.portal)
-        converted = self._convert(codes, crossing, provider.id, epoch)
-        line = self._convert(codes, crossing, self.portal, portal_epoch)
+        convert = partial(self._convert, codes, crossing)
+        converted = await aside(claims.people, partial(convert, provider.id, epoch))
+        line = await aside(claims.people, partial(convert, self.portal, portal_epoch))
         record = Record(
             claims=claims,
             provider=provider.id,
