@@ -69,6 +69,9 @@ MISTAKES = {
     "what is no TOML at all": (
         "layouts/pension.toml", "edition = 1", "edition = = 1", "no TOML",
     ),
+    "a number that no answer can carry": (
+        "people/mihon.toml", "= 5_120_000", "= 9_007_199_254_740_992", "total_income_yen: a whole number",
+    ),
 }  # fmt: skip
 
 

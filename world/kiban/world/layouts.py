@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from kiban.shared import canonical
 from kiban.shared.country import Mistakes, Table, read_toml, toml_files
 
 Text = dict[str, str]
@@ -34,7 +35,8 @@ class Field:
             case ("text", str()) | ("list", list()) | ("boolean", bool()):
                 pass
             case "integer", int() if not isinstance(value, bool):
-                pass
+                if abs(value) > canonical.LARGEST:
+                    raise Misfit(f"{self.name}: a whole number has at most 53 bits")
             case "date", str():
                 self._check_date(value)
             case _:

@@ -185,7 +185,7 @@ async def settled(app: FastAPI) -> None:
     for progress in parts.values():
         await progress.ended.wait()
         if progress.problem:
-            raise PopulationIncomplete(progress.problem)
+            raise PopulationIncomplete(f"{progress.problem}: {progress.detail}")
 
 
 def _beside(

@@ -74,6 +74,7 @@ class Progress:
     ended: asyncio.Event = field(default_factory=asyncio.Event)
     """Also where it ended with a problem."""
     problem: str | None = None
+    detail: str = ""
 
     async def keep(self, part: Awaitable[None]) -> None:
         """Do a part, and remember how it went; what went wrong is the operator's to mend."""
@@ -81,7 +82,8 @@ class Progress:
             await part
         except Problem as problem:
             self.problem = problem.slug
-            _log.error("the population is not complete: %s", problem.slug)
+            self.detail = "; ".join([*getattr(problem, "__notes__", ()), problem.detail])
+            _log.error("the population is not complete: %s: %s", problem.slug, self.detail)
         except Exception as error:  # noqa: BLE001  whatever it is, the role goes on
             self.problem = type(error).__name__
             mistakes.log(_log, "the population", error)
@@ -119,7 +121,11 @@ async def populate_cards(cards: CardOffice, registrar: CardOfficeClient, people:
     """Step 2."""
     for persona in people:
         if persona.card is not None:
-            await patiently(_given_out(cards, registrar, persona, persona.card))
+            try:
+                await patiently(_given_out(cards, registrar, persona, persona.card))
+            except Problem as problem:
+                problem.add_note(f"the card of {persona.id}")
+                raise
 
 
 def _given_out(
