@@ -36,7 +36,6 @@ def _imported() -> list[ModuleType]:
     try:
         return [import_module(f"kiban.deploy.commands.{name}") for name in COMMANDS]
     finally:
-        gc.freeze()
         gc.enable()
 
 
