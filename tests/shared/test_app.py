@@ -164,6 +164,21 @@ async def test_a_body_that_is_wrong_is_malformed(ask, content):
     assert reply.json()["type"] == "urn:kiban:problem:malformed"
 
 
+@pytest.mark.parametrize(
+    ("content", "content_type", "detail", "rule"),
+    [
+        (b'{"tea": ', "application/json", "the body is no JSON", "json_invalid"),
+        (b'{"tea": "a"}', "text/plain", "the body was not sent as JSON", "content-type"),
+        (b'"tea"', "application/json", "body: Input should be", "model_attributes_type"),
+    ],
+)
+async def test_what_is_wrong_with_a_body_is_said(ask, content, content_type, detail, rule):
+    reply = await ask("POST", "/cups", content, content_type=content_type, guest="Taro")
+
+    assert reply.json()["detail"].startswith(detail)
+    assert reply.json()["rule"] == rule
+
+
 async def test_a_character_may_be_written_as_a_pair_and_a_backslash_as_itself(ask):
     content = rb'{"tea": "\ud83c\uDF75 \\ud83c", "pin": "1", "warm": 1}'
     reply = await ask("POST", "/cups", content, content_type="application/json", guest="Taro")

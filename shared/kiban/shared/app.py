@@ -258,6 +258,15 @@ def _validation(error: RequestValidationError) -> Malformed:
     """Name the place, the rule and the shape of what was sent; never the value, which may be a PIN."""
     errors: list[dict[str, Any]] = list(error.errors())
     first, others = errors[0], len(errors) - 1
+    if first["type"] == "json_invalid":
+        return Malformed("the body is no JSON", rule="json_invalid", at="body")
+    if first["loc"] == ("body",) and isinstance(first.get("input"), bytes):
+        return Malformed(
+            "the body was not sent as JSON",
+            expected="content-type: application/json",
+            rule="content-type",
+            at="body",
+        )
     place = ".".join(str(part)[:100] for part in first["loc"])
     more = f" (and {others} more)" if others else ""
     return Malformed(
