@@ -31,7 +31,8 @@ MISTAKES = {
         "law/pension.toml", 'provider = "pension"', 'provider = "kamakura"', "asks itself nothing",
     ),
     "a row that stands in the law twice": (
-        "law/pension.toml", 'id = "child-allowance.9"', 'id = "child-allowance.1"', "twice",
+        "law/pension.toml", 'id = "child-allowance.9"', 'id = "child-allowance.1"',
+        "child-allowance.1, edition 1, stands in the country's files twice",
     ),
     "a day that is none": (
         "law/pension.toml", "from = 2020-04-01", 'from = "April"', "expected a date",

@@ -148,7 +148,7 @@ class Table:
 
     def choice(self, key: str, choices: Sequence[_Choice], default: _Choice = _MISSING) -> _Choice:
         """One of a closed list of words."""
-        expected = f"one of {', '.join(choices)}"
+        expected = f"one of {', '.join(filter(None, choices))}"
         text = self._get(key, str, expected, default, stand_in=choices[0])
         for choice in choices:
             if text == choice:

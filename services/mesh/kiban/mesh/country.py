@@ -237,5 +237,6 @@ def _agency_of(found: _Reading, table: Table, key: str) -> str:
 
 def _once(known: dict[Key, Value], key: Key, value: Value, table: Table, at: str) -> None:
     if key in known:
-        table.mistake(at, f"{key} stands in the country's files twice")
+        named = f"{key[0]}, edition {key[1]}," if isinstance(key, tuple) else key
+        table.mistake(at, f"{named} stands in the country's files twice")
     known[key] = value
