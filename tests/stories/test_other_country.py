@@ -1,6 +1,7 @@
 """The same software is another country's, by its files alone: no agency, no item and no law is written in code."""
 
 import pytest
+import pytest_asyncio
 
 from kiban.deploy import house
 from kiban.deploy.__main__ import main
@@ -11,13 +12,16 @@ from tests.stories import other_country
 from tests.stories.country import postal_data_of, running
 from tests.stories.other_country import AFFAIR, MOST, REVENUE, TOWNS
 
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
-@pytest.fixture
-async def country(tmp_path):
-    folder = other_country.write(tmp_path / "country")
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def country(tmp_path_factory):
+    place = tmp_path_factory.mktemp("other")
+    folder = other_country.write(place / "country")
     assert main(["check", str(folder)]) == 0
-    settled = house.settle(tmp_path / "data", folder)
-    async with running(settled, postal_data_of(folder, tmp_path)) as here:
+    settled = house.settle(place / "data", folder)
+    async with running(settled, postal_data_of(folder, place)) as here:
         yield here
 
 
