@@ -3,7 +3,8 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile
+# A lock names everything, so nothing is left for pip to find out.
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps
 LOCK   := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 
 .PHONY: help demo up test check contracts bench lock clean
@@ -48,7 +49,7 @@ $(VENV)/python:
 
 $(VENV)/run: requirements.lock pyproject.toml | $(VENV)/python
 	$(PIP) --require-hashes -r requirements.lock
-	$(PIP) --no-deps --no-build-isolation -e .
+	$(PIP) --no-build-isolation -e .
 	touch $@
 
 $(VENV)/dev: requirements-dev.lock $(VENV)/run

@@ -44,14 +44,9 @@ async def country(server, tmp_path_factory, postal_data):
 
 async def test_a_database_that_is_restarted_loses_nothing(country, server):
     hanako = country.citizen("hanako")
-    for step in (
-        hanako.logs_in,
-        lambda: hanako.opens("child-allowance"),
-        hanako.agrees,
-        lambda: hanako.fills(ANSWERS),
-        hanako.signs,
-        hanako.sends,
-    ):
+    await hanako.logs_in()
+    await hanako.opens("child-allowance")
+    for step in (hanako.agrees, lambda: hanako.fills(ANSWERS), hanako.signs, hanako.sends):
         await step()
         await asyncio.to_thread(server.restart)
         country.clock.advance(LEASE)
