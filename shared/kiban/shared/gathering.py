@@ -14,6 +14,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from kiban.shared.database import Database
 from kiban.shared.problems import Problem
 
 Entry = TypeVar("Entry")
@@ -67,3 +70,15 @@ class Gathering(Generic[Entry, Result]):
         for (_, done), result in told:
             if not done.done():
                 done.set_result(result)
+
+
+def looking(
+    db: Database, find: Callable[[AsyncConnection, Sequence[Entry]], Awaitable[Sequence[Result]]]
+) -> Gathering[Entry, Result]:
+    """Gather what is looked up: what many ask is found by one look at the database."""
+
+    async def go(asked: Sequence[Entry]) -> Sequence[Result]:
+        async with db.look() as connection:
+            return await find(connection, asked)
+
+    return Gathering(go)

@@ -7,13 +7,14 @@ Its identity and mode, the directory that it believes, its pseudonyms and their 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from kiban.gateway import store
 from kiban.gateway.blinding import Ends
 from kiban.gateway.store import Became, Known, Noted, People
 from kiban.mesh.client import Members, MeshClient
 from kiban.shared.database import Database
-from kiban.shared.gathering import Gathering
+from kiban.shared.gathering import Gathering, looking
 from kiban.shared.http import Http
 from kiban.shared.identifiers import Pseudonym
 from kiban.shared.members import Identity, Member
@@ -47,27 +48,13 @@ class Standing:
 
     def __post_init__(self) -> None:
         self.record = Gathering(self._note)
-        self.answered = Gathering(self._find_answered)
-        self.codes = Gathering(self._find_codes)
-        self.persons = Gathering(self._find_persons)
+        self.answered = looking(self.db, partial(store.find_exchanges, side="answered"))
+        self.codes = looking(self.db, self.people.codes)
+        self.persons = looking(self.db, self.people.persons)
 
     async def _note(self, rows: Sequence[Noted | Became]) -> list[bool]:
         async with self.db.begin() as connection:
             return await store.note(connection, self.outbox, rows)
-
-    async def _find_answered(self, exchanges: Sequence[str]) -> list[Known | None]:
-        async with self.db.look() as connection:
-            return await store.find_exchanges(connection, exchanges, "answered")
-
-    async def _find_codes(self, asked: Sequence[Sequence[str]]) -> list[dict[str, Pseudonym]]:
-        async with self.db.look() as connection:
-            return await self.people.codes(connection, asked)
-
-    async def _find_persons(
-        self, asked: Sequence[Sequence[Pseudonym]]
-    ) -> list[dict[Pseudonym, str]]:
-        async with self.db.look() as connection:
-            return await self.people.persons(connection, asked)
 
     @property
     def id(self) -> str:

@@ -21,7 +21,7 @@ from kiban.gateway.contract import Attributes, Reading
 from kiban.shared import canonical
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
-from kiban.shared.gathering import Gathering
+from kiban.shared.gathering import Gathering, looking
 from kiban.shared.problems import Problem
 from kiban.world.office import store
 from kiban.world.office.agencies import Agency
@@ -63,11 +63,7 @@ class OfficeRecords:
     _found: Gathering[tuple[str, str], Kept | None] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._found = Gathering(self._find)
-
-    async def _find(self, asked: Sequence[tuple[str, str]]) -> list[Kept | None]:
-        async with self.db.look() as connection:
-            return await store.find_records(connection, asked)
+        self._found = looking(self.db, store.find_records)
 
     async def read(self, person: str, item: str, *, inquirer: str, at: datetime) -> Reading:
         """What is held of this item about this person, for this inquirer."""
