@@ -8,7 +8,15 @@ import asyncpg
 import pytest
 import sqlalchemy as sa
 
-from kiban.shared.database import Database, DatabaseAway, Instant, JSONDocument, hold, insert_new
+from kiban.shared.database import (
+    Database,
+    DatabaseAway,
+    Instant,
+    JSONDocument,
+    hold,
+    insert_new,
+    insert_or_renew,
+)
 from kiban.shared.problems import Malformed
 
 ON_POSTGRES = pytest.mark.parametrize(
@@ -101,6 +109,24 @@ async def test_the_second_insert_of_one_key_is_not_new(things):
         text = (await connection.execute(sa.select(THINGS.c.text))).scalar_one()
 
     assert (first.rowcount, second.rowcount, text) == (1, 0, "first")
+
+
+async def test_the_second_insert_of_one_key_renews_what_it_may(things):
+    noon, night = datetime(2026, 4, 1, 12, tzinfo=UTC), datetime(2026, 4, 1, 23, tzinfo=UTC)
+    renewed = insert_or_renew(THINGS, ["id"], ["body", "text"])
+    first = [{"id": number, "at": noon, "body": [1], "text": "first"} for number in (1, 2)]
+    second = [{"id": number, "at": night, "body": None, "text": "second"} for number in (2, 3)]
+
+    async with things.begin() as connection:
+        await connection.execute(renewed, first)
+        await connection.execute(renewed, second)
+        rows = (await connection.execute(sa.select(THINGS).order_by(THINGS.c.id))).all()
+
+    assert rows == [
+        (1, noon, [1], "first"),
+        (2, noon, None, "second"),
+        (3, night, None, "second"),
+    ]
 
 
 async def test_many_writers_take_turns_without_loss(things):

@@ -13,7 +13,7 @@ Sources: sqlite.org/wal.html, sqlite.org/lang_transaction.html; PostgreSQL 13.3.
 import asyncio
 import json
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, nullcontext
 from datetime import UTC, datetime
 from importlib.resources import files
@@ -98,6 +98,14 @@ def insert_new(table: Table) -> postgresql.Insert:
     SQLite took this clause from PostgreSQL, word for word, so one construct serves both.
     """
     return postgresql.insert(table).on_conflict_do_nothing()
+
+
+def insert_or_renew(table: Table, key: Sequence[str], renewed: Sequence[str]) -> postgresql.Insert:
+    """Insert; where a row of this key stands, write these columns anew and leave its others."""
+    new = postgresql.insert(table)
+    return new.on_conflict_do_update(
+        index_elements=key, set_={column: new.excluded[column] for column in renewed}
+    )
 
 
 def in_lots(values: Iterable[Value]) -> Iterator[list[Value]]:

@@ -7,13 +7,12 @@ A line is brought up to date when its exchange's outcome arrives; entries and fi
 from collections.abc import Iterable, Sequence
 
 from sqlalchemy import select
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.gateway.contract import Finding, Line
 from kiban.gateway.store import entries, findings, lines
 from kiban.mesh.contract import LogEntry
-from kiban.shared.database import in_lots, insert_new
+from kiban.shared.database import in_lots, insert_new, insert_or_renew
 
 
 async def put_entries(connection: AsyncConnection, read: Sequence[tuple[str, LogEntry]]) -> None:
@@ -49,12 +48,8 @@ async def put_lines(connection: AsyncConnection, filed: Sequence[tuple[int, byte
         {"position": position, "code": code, "line": line.model_dump(mode="json")}
         for position, code, line in filed
     ]
-    new = postgresql.insert(lines)
-    grown = new.on_conflict_do_update(
-        index_elements=["position", "code"], set_={"line": new.excluded.line}
-    )
     if rows:
-        await connection.execute(grown, rows)
+        await connection.execute(insert_or_renew(lines, ["position", "code"], ["line"]), rows)
 
 
 async def read_lines(connection: AsyncConnection, code: bytes) -> list[Line]:
@@ -64,11 +59,8 @@ async def read_lines(connection: AsyncConnection, code: bytes) -> list[Line]:
 
 async def put_findings(connection: AsyncConnection, found: Sequence[Finding]) -> None:
     """Keep what does not fit; who may be the reason is known better each time."""
-    new = postgresql.insert(findings)
-    known = new.on_conflict_do_update(
-        index_elements=["exchange", "what"], set_={"by": new.excluded.by}
-    )
     if found:
+        known = insert_or_renew(findings, ["exchange", "what"], ["by"])
         await connection.execute(known, [one.model_dump() for one in found])
 
 

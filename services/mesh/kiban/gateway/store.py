@@ -37,7 +37,15 @@ from kiban.gateway.contract import (
     Receipt,
     RefusalNote,
 )
-from kiban.shared.database import Blob, Instant, JSONDocument, hold, in_lots, insert_new
+from kiban.shared.database import (
+    Blob,
+    Instant,
+    JSONDocument,
+    hold,
+    in_lots,
+    insert_new,
+    insert_or_renew,
+)
 from kiban.shared.identifiers import Pseudonym
 from kiban.shared.keyring import Wrapping, keyring_table
 from kiban.shared.outbox import Letter, Outbox, outbox_table
@@ -462,9 +470,8 @@ async def cursor(connection: AsyncConnection, name: str) -> int:
 
 
 async def move_cursor(connection: AsyncConnection, name: str, to: int) -> None:
-    new = await connection.execute(insert_new(cursors).values(name=name, next=to))
-    if not new.rowcount:
-        await connection.execute(update(cursors).where(cursors.c.name == name).values(next=to))
+    moved = insert_or_renew(cursors, ["name"], ["next"]).values(name=name, next=to)
+    await connection.execute(moved)
 
 
 EPOCH = "epoch"

@@ -30,13 +30,12 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy import Connection as SyncConnection
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.mesh.contract import LogEntry
 from kiban.mesh.merkle import leaf_hash
 from kiban.mesh.tiles import TileId, Tiles
-from kiban.shared.database import Instant, insert_new
+from kiban.shared.database import Instant, insert_new, insert_or_renew
 
 Kind = Literal["record", "outcome"]
 Connection = AsyncConnection
@@ -190,15 +189,12 @@ async def write_tiles(
     connection: Connection, tables: LogTables, tiles: Mapping[TileId, bytes]
 ) -> None:
     """Store new tiles, and those that grew."""
-    statement = postgresql.insert(tables.tiles)
-    grown = statement.on_conflict_do_update(
-        index_elements=["level", "number"], set_={"hashes": statement.excluded.hashes}
-    )
     rows = [
         {"level": tile.level, "number": tile.index, "hashes": hashes}
         for tile, hashes in tiles.items()
     ]
     if rows:
+        grown = insert_or_renew(tables.tiles, ["level", "number"], ["hashes"])
         await connection.execute(grown, rows)
 
 

@@ -5,7 +5,7 @@ No pseudonym, no point, no value, no person: a test reads these tables after a w
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 
 from sqlalchemy import Column, Integer, MetaData, String, Table, Text, UniqueConstraint, select
@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kiban.mesh.contract import LogUnavailable
 from kiban.mesh.log import Log
 from kiban.mesh.log_store import NewEntry, log_tables
-from kiban.shared.database import Blob, Database, DatabaseAway, Instant, insert_new
+from kiban.shared.database import Blob, Database, DatabaseAway, Instant, insert_new, insert_or_renew
 from kiban.shared.keyring import keyring_table
 
 metadata = MetaData()
@@ -71,10 +71,8 @@ class Evidence:
 
 async def put_member(connection: AsyncConnection, entry: Enrolled, *, at: datetime) -> None:
     """Enrol a member, or renew its entry."""
-    row = {"certificate": entry.certificate, "origin": entry.origin}
-    found = await connection.execute(insert_new(members).values(id=entry.id, enrolled_at=at, **row))
-    if not found.rowcount:
-        await connection.execute(members.update().where(members.c.id == entry.id).values(**row))
+    renewed = insert_or_renew(members, ["id"], ["certificate", "origin"])
+    await connection.execute(renewed.values(**asdict(entry), enrolled_at=at))
 
 
 async def read_members(connection: AsyncConnection) -> list[Enrolled]:

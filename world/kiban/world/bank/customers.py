@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.identity.login.client import Attempt
 from kiban.identity.login.contract import UserInfo
-from kiban.shared.database import Blob, Instant, insert_new
+from kiban.shared.database import Blob, Instant, insert_or_renew
 from kiban.shared.keyring import Wrapping
 from kiban.shared.problems import Problem
 
@@ -94,15 +94,15 @@ class Counter:
 
 async def welcome(connection: AsyncConnection, info: UserInfo, at: datetime) -> str:
     """Keep who this is, by consent, and open a session; the text is for the browser alone."""
-    given = {
+    row = {
+        "sub": info.sub,
         "name": info.name,
         "address": info.address.formatted if info.address else None,
+        "since": at,
         "given_at": at,
     }
-    row = insert_new(customers).values(sub=info.sub, since=at, **given)
-    if not (await connection.execute(row)).rowcount:
-        here = customers.c.sub == info.sub
-        await connection.execute(customers.update().where(here).values(given))
+    given = insert_or_renew(customers, ["sub"], ["name", "address", "given_at"])
+    await connection.execute(given.values(row))
     token, session = _token()
     await connection.execute(
         sessions.insert().values(**session, sub=info.sub, until=at + SESSION_LASTS)
