@@ -261,18 +261,18 @@ class Provision:
                 await store.use_consent(connection, used)
             [new] = await store.note(connection, me.outbox, [noted])
             if not new:
-                await self._finish_waiting(connection, permit, result, reply)
-                await me.outbox.put_all(connection, [report])
+                await self._finish_waiting(connection, noted)
 
-    async def _finish_waiting(
-        self, connection: store.Connection, permit: Permit, result: str, reply: str | None
-    ) -> None:
-        exchange = permit.record.claims.id
-        [spent] = await store.find_exchanges(connection, [exchange], "answered")
+    async def _finish_waiting(self, connection: store.Connection, noted: store.Noted) -> None:
+        """Note what became of an exchange that waited, and report it."""
+        me, row = self.standing, noted.exchange
+        [spent] = await store.find_exchanges(connection, [row["exchange"]], row["side"])
         if spent is None or spent.result != "waits":
             raise PermitSpent("the permit was used at the same moment")
-        became = store.Became(exchange, "answered", result, reply)
-        await store.note(connection, self.standing.outbox, [became])
+        became = store.Became(row["exchange"], row["side"], row["result"], row["reply"])
+        await store.note(connection, me.outbox, [became])
+        if noted.report:
+            await me.outbox.put_all(connection, [noted.report])
 
     async def _waits(self, permit: Permit, opened: Opened, *, known: bool) -> AnswerReply:
         """A person must decide first: the permit is kept open for its presenter."""
