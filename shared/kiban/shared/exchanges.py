@@ -43,11 +43,6 @@ Seconds = Annotated[int, Field(ge=0, le=2**40)]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
 
 
-def patience(people: int) -> float:
-    """How long an answer about so many people may take, in seconds."""
-    return 10 + people / 200
-
-
 async def aside(people: int, work: Callable[[], Value]) -> Value:
     """Do what takes long for many people beside the loop, so that others are answered meanwhile."""
     return work() if people <= FEW else await asyncio.to_thread(work)

@@ -32,10 +32,9 @@ from kiban.gateway.contract import (
     SubmissionRequest,
     TokenUse,
 )
-from kiban.mesh.client import Checkpoint, NoteRefused, ProofRefused, verify_proof
+from kiban.mesh.client import Checkpoint, NoteRefused, ProofRefused, patience, verify_proof
 from kiban.mesh.contract import Directory, InclusionProof
 from kiban.shared import canonical
-from kiban.shared.exchanges import patience
 from kiban.shared.http import Http
 from kiban.shared.membership import SignedHttp
 from kiban.shared.settings import Secret

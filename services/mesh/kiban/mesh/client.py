@@ -29,8 +29,8 @@ from kiban.mesh.merkle import ProofRefused, verify_inclusion
 from kiban.mesh.notes import Checkpoint, NoteRefused, VerifierKey
 from kiban.shared import members
 from kiban.shared.clock import Clock
-from kiban.shared.exchanges import Blinded, patience
-from kiban.shared.http import Http, get_shape
+from kiban.shared.exchanges import Blinded
+from kiban.shared.http import TIMEOUT, Http, get_shape
 from kiban.shared.members import Member
 from kiban.shared.membership import SignedHttp
 from kiban.shared.problems import Unavailable
@@ -41,12 +41,18 @@ __all__ = [
     "MeshClient",
     "NoteRefused",
     "ProofRefused",
+    "patience",
     "read_directory",
     "verify_proof",
 ]
 
 FRESH = timedelta(seconds=30)
 """How long a cached directory is used before it is read again."""
+
+
+def patience(people: int) -> float:
+    """How long an answer about so many people may take, in seconds."""
+    return TIMEOUT + people / 200
 
 
 class MeshClient:
