@@ -1,6 +1,7 @@
 """The database: the same promises on SQLite and PostgreSQL."""
 
 import asyncio
+import random
 import threading
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 from kiban.shared.database import (
     Database,
     DatabaseAway,
+    DatabaseBroken,
     Instant,
     JSONDocument,
     hold,
@@ -269,6 +271,19 @@ async def test_a_database_that_is_not_there_is_away(engine, tmp_path):
     for thread in set(threading.enumerate()) - before:
         if thread.name.endswith("(_connection_worker_thread)"):
             thread.join()  # aiosqlite leaves this one behind (issue of its 0.22), and it wants our loop
+
+
+async def test_a_file_that_is_no_database_is_broken_and_named(tmp_path):
+    file = tmp_path / "core.sqlite"
+    file.write_bytes(random.Random(1).randbytes(4096))
+    db = Database(f"sqlite+aiosqlite:///{file}")
+
+    for entered in (db.begin, db.read, db.look):
+        with pytest.raises(DatabaseBroken) as raised:
+            async with entered():
+                pass
+        assert raised.value.detail == "core.sqlite is no SQLite database"
+    await db.close()
 
 
 async def _end_all_connections(server, db):

@@ -128,8 +128,6 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 10, statement_seconds: float = 30) -> None:
         self.dialect = "sqlite" if url.startswith("sqlite") else "postgresql"
-        self.name = Path(url.partition("?")[0]).name
-        """The file's, or the database's."""
         sqlite = self.dialect == "sqlite"
         self._engine = create_async_engine(
             url,
@@ -196,8 +194,6 @@ class Database:
             await connection.start()
         except (OSError, exc.DBAPIError, exc.TimeoutError, exc.InvalidRequestError) as error:
             raise DatabaseAway("no connection") from error
-        except DatabaseBroken as error:
-            raise DatabaseBroken(f"{self.name} is no SQLite database") from error
         try:
             yield connection
         finally:
@@ -285,12 +281,17 @@ def _explained(context: ExceptionContext) -> BaseException | None:
         getattr(error, "sqlstate", None) or getattr(error.__cause__, "sqlstate", None) or ""
     )
     if "file is not a database" in str(error) or "image is malformed" in str(error):
-        return _from(DatabaseBroken("the file is no SQLite database"), error)
+        return _from(DatabaseBroken(f"{_file(context)} is no SQLite database"), error)
     if context.is_disconnect or state[:2] in _AWAY or "database is locked" in str(error):
         return _from(DatabaseAway("the connection was lost"), error)
     if state in _UNHOLDABLE or any(isinstance(each, _UNENCODABLE) for each in _causes(error)):
         return _from(Malformed("a value is one that no database can hold"), error)
     return None
+
+
+def _file(context: ExceptionContext) -> str:
+    # A caller is told its name, and not where it lies.
+    return Path((context.engine and context.engine.url.database) or "the file").name
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
