@@ -199,7 +199,7 @@ class Gateway:
     async def check_leaves(self) -> None:
         """Every leaf that we acted on must come to stand in the tree; its proof is verified here."""
         before = self.clock() - MERGE_DELAY
-        async with self.db.read() as connection:
+        async with self.db.look() as connection:
             waiting = await store.unproven(connection, LEAVES_AT_ONCE, before=before)
         if not waiting:
             return
@@ -224,7 +224,7 @@ class Gateway:
 
     async def end_consent(self, end: ConsentEnd) -> ApprovalReply:
         """End a consent that was delivered from here, at every party that it names."""
-        async with self.db.read() as connection:
+        async with self.db.look() as connection:
             parties = await store.delivered_to(connection, end.consent)
         return await self.consenting.end(end, parties)
 
@@ -275,7 +275,7 @@ class Gateway:
         me = self.standing
         if reader.id != (await me.portal()).id:
             raise Forbidden("receipts are for the portal", sent=reader.id)
-        async with self.db.read() as connection:
+        async with self.db.look() as connection:
             found = await store.read_receipts(connection, after, limit)
         sealed = [
             SealedReceipt(

@@ -199,7 +199,7 @@ def _record_routes(app: FastAPI, gateway: Gateway) -> None:
     @app.get("/inner/findings", operation_id="read_findings", dependencies=agency)
     async def read_findings() -> Findings:
         """What does not fit in the log."""
-        async with gateway.db.read() as connection:
+        async with gateway.db.look() as connection:
             return Findings(findings=await log_store.read_findings(connection))
 
     @app.get("/inner/proofs", operation_id="prove", dependencies=agency)
@@ -220,12 +220,12 @@ def _record_routes(app: FastAPI, gateway: Gateway) -> None:
     @app.get("/inner/exchanges", operation_id="list_exchanges", dependencies=agency)
     async def list_exchanges(after: Count = 0) -> ExchangeNotes:
         """The gateway's own record of exchanges."""
-        async with gateway.db.read() as connection:
+        async with gateway.db.look() as connection:
             notes, following = await store.read_exchanges(connection, after, 500)
         return ExchangeNotes(notes=notes, next=following)
 
     @app.get("/inner/refusals", operation_id="list_refusals", dependencies=agency)
     async def list_refusals() -> RefusalNotes:
         """What was presented here and refused, newest first."""
-        async with gateway.db.read() as connection:
+        async with gateway.db.look() as connection:
             return RefusalNotes(refusals=await store.read_refusals(connection))

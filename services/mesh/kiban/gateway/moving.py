@@ -26,7 +26,7 @@ class Moving:
 
     async def settle(self) -> None:
         """Know in which epoch our pseudonyms are, from our own database."""
-        async with self.standing.db.read() as connection:
+        async with self.standing.db.look() as connection:
             self.standing.epoch = await store.cursor(connection, store.EPOCH)
 
     async def follow(self) -> int:

@@ -74,7 +74,7 @@ class LogReader:
     async def register(self) -> None:
         """Take a pseudonym for each newly registered person, under a number that says nothing."""
         me = self.standing
-        async with me.db.read() as connection:
+        async with me.db.look() as connection:
             after = await store.cursor(connection, REGISTRATIONS)
         while True:
             feed = await self.authority.list_registrations(after)
