@@ -58,6 +58,7 @@ class Parties:
             identity=self.member["core"],
             portal="portal",
             authority="authority",
+            change_office=None,
             law=LegalTable(LAW, dict.fromkeys(MEMBERS, "any")),
             layouts=lambda *_: 1,
             mode=self.mode,

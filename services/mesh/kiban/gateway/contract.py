@@ -8,6 +8,7 @@ never sees a pseudonym.
 Source: DESIGN 5.3, 5.4, 5.6; plan rows MSH-05, MSH-10, MSH-15, MSH-18.
 """
 
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Literal, Protocol
 
@@ -19,11 +20,12 @@ from kiban.shared.problems import Problem
 
 ANSWER, RECEIPT = "kiban-answer", "kiban-receipt"
 """JWS types of what a provider signs."""
-ANSWER_LABEL, SUBMISSION_LABEL, CONSENT_SEED_LABEL, RECEIPT_LABEL = (
+ANSWER_LABEL, SUBMISSION_LABEL, CONSENT_SEED_LABEL, RECEIPT_LABEL, NOTICES_LABEL = (
     "answer",
     "submission",
     "consent seed",
     "receipt",
+    "notices",
 )
 
 PersonNumber = Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{1,64}$")]
@@ -84,6 +86,14 @@ class NotAccepted(Problem):
     slug, title, status = "not-accepted", "The office does not accept this application", 422
 
 
+class NoChangeOffice(Problem):
+    slug, title, status = "no-change-office", "No change office is here", 404
+
+
+class NoticesRefused(Problem):
+    slug, title, status = "notices-refused", "These notices do not hold", 400
+
+
 # --- what is held ---------------------------------------------------------------------------------
 
 
@@ -133,6 +143,50 @@ class Desk(Protocol):
 
     async def accept(self, application: "AcceptedApplication") -> None:
         """Take an application in, durably and once; `NotAccepted` if it cannot be."""
+        ...
+
+
+class Notice(Shape):
+    """
+    That an item of a person changed (更新通知): never what it says, and for whom only the subscriber can tell.
+
+    `place` counts the subscriber's notices from one without a gap, so one that did not arrive is missed; `tag` is
+    the subscriber's own.
+    """
+
+    place: int = Field(ge=1)
+    tag: Hex32
+    item: Name
+    at: Seconds = Field(description="when the change office heard of it")
+
+
+Push = Callable[[str, Sequence[Notice]], Awaitable[None]]
+"""Carries notices to a subscriber; raises what the subscriber says."""
+
+
+class Changes(Protocol):
+    """
+    The change office (更新情報の通知) behind its gateway, which opens for it what members send.
+
+    It calls a person by another number for each item, and knows nothing else of anybody.
+    """
+
+    async def subscribe(self, subscriber: str, item: str, tags: Mapping[str, str]) -> datetime:
+        """Keep under which tag the subscriber wants to hear of each person; until when."""
+        ...
+
+    async def announce(
+        self, announcement: str, announcer: str, item: str, people: Sequence[str]
+    ) -> None:
+        """Queue a notice for whoever subscribed; the same announcement again does nothing."""
+        ...
+
+    async def notices(self, subscriber: str, after: int, limit: int) -> list[Notice]:
+        """A subscriber's notices from a place on, in order."""
+        ...
+
+    async def run(self, push: Push) -> None:
+        """Deliver for ever; cancel to stop."""
         ...
 
 
@@ -291,6 +345,45 @@ class Receipts(Shape):
     next: Count
 
 
+class Subscription(Shape):
+    """A permit of kind *subscribe*, presented to the change office; under its seal travels the secret of the tags."""
+
+    permit: str = Field(max_length=8_000_000)
+
+
+class SubscriptionReceipt(Shape):
+    until: Seconds = Field(
+        description="when it lapses, unless it is renewed under the law of that day"
+    )
+
+
+class Announcement(Shape):
+    """A permit of kind *announce*, presented to the change office; under its seal travels the announcement's id."""
+
+    permit: str = Field(max_length=8_000_000)
+
+
+class AnnouncementReceipt(Shape):
+    """It was heard.  Whether anybody subscribed, its provider does not learn."""
+
+    announcement: Hex32
+
+
+class SealedNotices(Shape):
+    """Notices for one subscriber; the seal is bound to a fresh number, so that no two look alike."""
+
+    delivery: Hex32
+    sealed: Sealed = Field(description="canonical Notices under the pair key")
+
+
+class Notices(Shape):
+    notices: list[Notice] = Field(max_length=1000)
+
+
+class NoticesReceipt(Shape):
+    place: Count = Field(description="up to which place all have arrived")
+
+
 # --- inner side: the agency's own system ----------------------------------------------------------
 
 
@@ -434,3 +527,40 @@ class RefusalNote(Shape):
 
 class RefusalNotes(Shape):
     refusals: list[RefusalNote]
+
+
+class SubscriptionRequest(Shape):
+    """The agency's own system wants to hear when an item of these people changes, wherever it is held."""
+
+    affair: Name
+    item: Name
+    people: list[PersonNumber] = Field(min_length=1, max_length=65_535)
+
+
+class SubscriptionReply(Shape):
+    exchange: Hex32
+    leaf: Hex64
+    until: Seconds = Field(description="when it lapses; subscribe again before")
+
+
+class AnnouncementRequest(Shape):
+    """The agency's own system says that an item of these people has changed."""
+
+    id: Hex32 = Field(description="of the announcement: saying it again does nothing twice")
+    affair: Name
+    item: Name
+    people: list[PersonNumber] = Field(min_length=1, max_length=65_535)
+
+
+class Changed(Shape):
+    """An item of a person, by the agency's own number, has changed: ask if you need it."""
+
+    number: int = Field(description="its place in this gateway's feed")
+    person: PersonNumber
+    item: Name
+    at: Seconds
+
+
+class ChangeFeed(Shape):
+    changes: list[Changed]
+    next: Count

@@ -184,6 +184,7 @@ class Directory(Shape):
     core: str
     authority: str
     portal: str
+    change_office: str | None = Field(description="the member that passes on announcements")
     log_key: str = Field(description="verifier key of the log's checkpoints, C2SP signed-note form")
     layouts: dict[str, int] = Field(description="edition of each item's layout that is in force")
     members: list[Entry]

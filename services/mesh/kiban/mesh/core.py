@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.identity.authority.client import AuthorityClient, obtain_identity
 from kiban.mesh import keys, store
@@ -115,6 +116,9 @@ class Core:
         )
         me = self.identity.member
         await self._take_seat(me.id, me.certificate, self.settings.origin)
+        async with self.db.begin() as connection:
+            for item in sorted(self.country.announced):
+                await self._begin_epoch(connection, keys.changes_of(item), keys.FIRST_EPOCH)
         await self.refresh()
 
     async def refresh(self) -> None:
@@ -156,11 +160,8 @@ class Core:
         async with self.db.begin() as connection:
             entry = store.Enrolled(name, certificate, origin)
             await store.put_member(connection, entry, at=self.clock())
-            raw = await self.keyring.get_or_make(
-                connection, keys.name(name, keys.FIRST_EPOCH), keys.draw
-            )
-            await store.begin_epoch(connection, name, keys.FIRST_EPOCH, at=self.clock())
-        self.conversion.put(name, keys.FIRST_EPOCH, int.from_bytes(raw, "big"))
+            key = await self._begin_epoch(connection, name, keys.FIRST_EPOCH)
+        self.conversion.put(name, keys.FIRST_EPOCH, key)
         self.seats.seats[name] = seat
 
     def _entries(self) -> list[Entry]:
@@ -172,6 +173,7 @@ class Core:
             core=self.identity.id,
             authority=AUTHORITY,
             portal=self.country.portal,
+            change_office=self.country.change_office,
             log_key=str(self.integrator.verifier_key),
             layouts=self.country.editions(self.clock()),
             members=self._entries(),
@@ -190,6 +192,7 @@ class Core:
             identity=self.identity,
             portal=self.country.portal,
             authority=AUTHORITY,
+            change_office=self.country.change_office,
             law=self.law,
             layouts=self.country.edition,
             mode=pseudonyms.MODES[self.settings.mode],
@@ -262,12 +265,19 @@ class Core:
         await self.refresh()
         if self.settings.mode == "classic":
             raise EpochPassed("in this mode a member cannot move its pseudonyms by itself")
+        if name == self.country.change_office:
+            raise EpochPassed("the change office's pseudonyms stay in their first epoch")
         epoch = self.conversion.epoch(name) + 1
         async with self.db.begin() as connection:
-            raw = await self.keyring.get_or_make(connection, keys.name(name, epoch), keys.draw)
-            await store.begin_epoch(connection, name, epoch, at=self.clock())
-        self.conversion.put(name, epoch, int.from_bytes(raw, "big"))
+            key = await self._begin_epoch(connection, name, epoch)
+        self.conversion.put(name, epoch, key)
         return EpochMove(epoch=epoch, ratio=None)
+
+    async def _begin_epoch(self, connection: AsyncConnection, domain: str, epoch: int) -> int:
+        """The key of this domain and epoch, made where there is none."""
+        raw = await self.keyring.get_or_make(connection, keys.name(domain, epoch), keys.draw)
+        await store.begin_epoch(connection, domain, epoch, at=self.clock())
+        return int.from_bytes(raw, "big")
 
 
 def _check_outcome(outcome: Outcome, record: str | None) -> None:

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
-from kiban.mesh.law import JAPAN, LegalTable, Row
+from kiban.mesh.law import JAPAN, OF_CHANGES, LegalTable, Row
 from kiban.shared import identifiers
 from kiban.shared.country import Mistakes, Table, read_toml, reading, toml_files
 from kiban.shared.exchanges import Kind
@@ -66,11 +66,17 @@ class Country:
     portal: str
     resident_network: str
     registrars: tuple[str, ...]
+    change_office: str | None
     excluded: frozenset[str]
     agencies: Mapping[str, Agency]
     affairs: Mapping[str, Text]
     rows: tuple[Row, ...]
     layouts: tuple[Layout, ...]
+
+    @property
+    def announced(self) -> frozenset[str]:
+        """The items whose changes somebody may announce, or hear of."""
+        return frozenset(row.item for row in self.rows if row.kind in OF_CHANGES)
 
     def law(self) -> LegalTable:
         domains = {agency.id: agency.domain for agency in self.agencies.values()}
@@ -120,13 +126,17 @@ def check(folder: Path, mistakes: Mistakes) -> Country:
     _each(found, "layouts", _layout)
     with reading(folder / "country.toml", mistakes) as table:
         excluded = frozenset(table.texts("excluded_domains", []))
-        _law(found, excluded)
+        change_office = (
+            _agency_of(found, table, "change_office") if "change_office" in table else ""
+        )
+        _law(found, excluded, change_office)
         return Country(
             id=table.text("id", check=_NAME),
             name=table.localized("name"),
             portal=_agency_of(found, table, "portal"),
             resident_network=_agency_of(found, table, "resident_network"),
             registrars=tuple(table.texts("registrars")),
+            change_office=change_office or None,
             excluded=excluded,
             agencies=found.agencies,
             affairs=found.affairs,
@@ -177,13 +187,13 @@ def _fields(table: Table) -> tuple[Field, ...]:
     return tuple(fields)
 
 
-def _law(found: _Reading, excluded: frozenset[str]) -> None:
+def _law(found: _Reading, excluded: frozenset[str], change_office: str) -> None:
     """Affairs of all files first, so that a row may name another file's."""
     tables = [read_toml(file, found.mistakes) for file in toml_files(found.folder / "law")]
     for table in tables:
         _affairs(found, table)
     for table in tables:
-        _rows(found, table, excluded)
+        _rows(found, table, excluded, change_office)
         table.end()
 
 
@@ -193,7 +203,7 @@ def _affairs(found: _Reading, table: Table) -> None:
         _once(found.affairs, name, one.localized("name"), one, "id")
 
 
-def _rows(found: _Reading, table: Table, excluded: frozenset[str]) -> None:
+def _rows(found: _Reading, table: Table, excluded: frozenset[str], change_office: str) -> None:
     for one in table.tables("row"):
         row = Row(
             id=one.text("id", check=_NAME),
@@ -210,13 +220,15 @@ def _rows(found: _Reading, table: Table, excluded: frozenset[str]) -> None:
         )
         _once(found.rows, (row.id, row.edition), row, one, "id")
         _check_row(found, row, one, excluded)
+        if row.kind in OF_CHANGES and row.provider != change_office:
+            one.mistake("provider", f"a row of kind {row.kind} is towards the change office")
 
 
 def _check_row(found: _Reading, row: Row, table: Table, excluded: frozenset[str]) -> None:
     if row.affair not in found.affairs:
         table.mistake("affair", f"no file of law/ has the affair {row.affair}")
     items = {item for item, _ in found.layouts}
-    if row.kind == "inquiry" and row.item not in items:
+    if row.kind in {"inquiry", *OF_CHANGES} and row.item not in items:
         table.mistake("item", f"no file of layouts/ has the item {row.item}")
     if row.ends is not None and row.ends <= row.starts:
         table.mistake("to", "a row ends after it begins")

@@ -4,7 +4,10 @@ Conversion keys: one scalar for each domain of pseudonyms and each of its epochs
 A domain is a member.  A new epoch gives a new key; the core converts from the current and the previous one, and
 tells the member the ratio of the two, sealed, so that it moves its pseudonyms by itself.
 
-Source: DESIGN 5.1 (epochs); the protocol's page, attacks M4 and L5.
+The change office alone has a domain for each item, so that it cannot join what it knows of a person's address with
+what it knows of her income.  Those domains stay in their first epoch.
+
+Source: DESIGN 5.1 (epochs), 5.5; the protocol's page, attacks M1, M4 and L5.
 """
 
 from dataclasses import dataclass, field
@@ -46,3 +49,8 @@ def draw() -> bytes:
 def name(domain: str, epoch: int) -> str:
     """What the keyring calls a key."""
     return f"conversion {domain} {epoch}"
+
+
+def changes_of(item: str) -> str:
+    """The change office's domain for one item; no member can be called so."""
+    return f"changes of {item}"

@@ -20,6 +20,8 @@ from kiban.mesh.contract import DomainExcluded, NotPermitted
 
 JAPAN = ZoneInfo("Asia/Tokyo")
 """A law takes effect at midnight in Japan."""
+OF_CHANGES = frozenset({"subscribe", "announce"})
+"""The kinds of exchanges that are made with the change office alone."""
 Text = Mapping[str, str]
 
 

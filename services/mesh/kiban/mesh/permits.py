@@ -32,6 +32,7 @@ from kiban.mesh.contract import (
     Permit,
     Record,
 )
+from kiban.mesh.keys import changes_of
 from kiban.mesh.law import Case, LegalTable
 from kiban.shared import tokens, trace
 from kiban.shared.exchanges import (
@@ -83,6 +84,7 @@ class Permits:
     identity: Identity
     portal: str
     authority: str
+    change_office: str | None
     law: LegalTable
     layouts: Callable[[str | None, datetime], int]
     mode: Mode
@@ -155,9 +157,10 @@ class Permits:
             crossing.blinded.points, sender=crossing.sealer, label=POINTS, context=context
         )
         self._check_people(codes, crossing)
-        epoch, portal_epoch = self.keys.epoch(provider.id), self.keys.epoch(self.portal)
+        domain = self._domain(provider, claims)
+        epoch, portal_epoch = self.keys.epoch(domain), self.keys.epoch(self.portal)
         convert = partial(self._convert, codes, crossing)
-        converted = await aside(claims.people, partial(convert, provider.id, epoch))
+        converted = await aside(claims.people, partial(convert, domain, epoch))
         line = await aside(claims.people, partial(convert, self.portal, portal_epoch))
         record = Record(
             claims=claims,
@@ -185,6 +188,12 @@ class Permits:
             raise ExchangeKnown("this exchange was permitted before", sent=claims.id)
         sealed = self.identity.seal(converted, to=provider, label=CONVERSION, context=context)
         return self._sign(record, sealed, caller, at=at)
+
+    def _domain(self, provider: Member, claims: Claims) -> str:
+        """Whose pseudonyms the points become; the change office has others for each item."""
+        if provider.id == self.change_office and claims.item is not None:
+            return changes_of(claims.item)
+        return provider.id
 
     def _check_people(self, codes: bytes, crossing: Crossing) -> None:
         width = self.mode.size if crossing.source is not None else 32

@@ -33,7 +33,7 @@ members = Table(
 epochs = Table(
     "epochs",
     metadata,
-    Column("domain", String(63), nullable=False),
+    Column("domain", String(100), nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("began_at", Instant, nullable=False),
     UniqueConstraint("domain", "epoch", name="epochs_once"),
