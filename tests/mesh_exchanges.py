@@ -31,9 +31,9 @@ async def consented(services, person, record):
 
 async def permit_of(gateway, people=("hana",), provider="pension"):
     """A permit that was granted and not presented yet."""
-    codes = await gateway.asking._codes([f"{gateway.standing.id}-{name}" for name in people])
+    codes = await gateway.asking.codes([f"{gateway.standing.id}-{name}" for name in people])
     wish = Wish("inquiry", provider, "work", "income")
-    return await gateway.asking._permitted(wish, codes, blinding.NO_NOTE)
+    return await gateway.asking.permitted(wish, codes, blinding.NO_NOTE)
 
 
 async def present(inquirer, provider, token, **differs):

@@ -509,7 +509,7 @@ def _base64url(code):
 async def _blinded(gateway, codes=None):
     """An exchange as the gateway would send it."""
     me = gateway.standing
-    codes = codes or await gateway.asking._codes([f"{me.id}-hana"])
+    codes = codes or await gateway.asking.codes([f"{me.id}-hana"])
     claims = Claims(
         id=new_id(), kind="inquiry", inquirer=me.id, provider="pension", affair="work",
         item="income", until=int((me.clock() + VALID).timestamp()),

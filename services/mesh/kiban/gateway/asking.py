@@ -97,14 +97,14 @@ class Asking:
 
     async def inquire(self, request: InquiryRequest) -> InquiryReply:
         """Ask for one item about some people; steps 1 to 5."""
-        codes = await self._codes(request.people)
+        codes = await self.codes(request.people)
         order = blinding.shuffle(len(codes))
         wish = Wish("inquiry", request.provider, request.affair, request.item)
         note = bytes.fromhex(request.consent) if request.consent else blinding.NO_NOTE
         with trace.new_trace(f"inquiry by {self.standing.id}"):
-            token, permit = await self._permitted(wish, order.arrange(codes), note)
+            token, permit = await self.permitted(wish, order.arrange(codes), note)
             waiting = Waiting(permit=token, places=list(order.places), people=len(codes))
-            await self._note(permit, codes, keep=waiting.model_dump_json())
+            await self.note(permit, codes, keep=waiting.model_dump_json())
             try:
                 return await self._presented(permit, waiting, retry=False)
             except Problem as problem:
@@ -125,11 +125,11 @@ class Asking:
 
     async def submit(self, request: SubmissionRequest) -> SubmissionReply:
         """Carry an application to its office; the office knows a repeated one by its id."""
-        me, codes = self.standing, await self._codes([request.person])
+        me, codes = self.standing, await self.codes([request.person])
         wish = Wish("submission", request.office, request.affair, request.procedure)
         with trace.new_trace(f"submission by {me.id}"):
-            token, permit = await self._permitted(wish, codes, blinding.NO_NOTE)
-            await self._note(permit, codes)
+            token, permit = await self.permitted(wish, codes, blinding.NO_NOTE)
+            await self.note(permit, codes)
             office = await me.members.resolve(request.office)
             package = Package(application=request.id, signed=request.signed)
             sealed = me.identity.seal(
@@ -138,10 +138,10 @@ class Asking:
                 label=SUBMISSION_LABEL,
                 context=permit.record.claims.context,
             )
-            client = await self._client(request.office)
+            client = await self.client(request.office)
             reply = await client.receive_submission(Submission(permit=token, sealed=sealed))
             receipt = read_receipt(reply.receipt, office)
-            await self._result(permit, "answered")
+            await self.became(permit, "answered")
         return SubmissionReply(exchange=permit.record.claims.id, leaf=permit.leaf, receipt=receipt)
 
     async def acquire(self, acquisition: Acquisition, resident_network: str) -> PersonReply:
@@ -186,18 +186,20 @@ class Asking:
             sealer=sealer,
             epoch=me.epoch,
         )
-        await self._note(permit, opened.codes, result="answered")
+        await self.note(permit, opened.codes, result="answered")
         return opened.codes[0]
 
-    async def _codes(self, people: Sequence[str]) -> list[Pseudonym]:
+    async def codes(self, people: Sequence[str]) -> list[Pseudonym]:
+        """Our pseudonyms of our numbers; `PersonUnknown` if one has none."""
         known = await self.standing.codes.add(people)
         if missing := [person for person in people if person not in known]:
             raise PersonUnknown(f"{len(missing)} of {len(people)} numbers have no pseudonym here")
         return [known[person] for person in people]
 
-    async def _permitted(
+    async def permitted(
         self, wish: Wish, codes: Sequence[Pseudonym], note: bytes
     ) -> tuple[str, Permit]:
+        """The core's permit for an exchange, verified; `note` travels under the seal to the provider. Steps 2 and 3."""
         me = self.standing
         ends = await me.ends(wish.provider)
         claims = Claims(
@@ -224,14 +226,14 @@ class Asking:
     async def _presented(self, permit: Permit, waiting: Waiting, *, retry: bool) -> InquiryReply:
         me, claims = self.standing, permit.record.claims
         provider = await me.members.resolve(permit.record.provider)
-        client = await self._client(provider.id)
+        client = await self.client(provider.id)
         presentation = Presentation(permit=waiting.permit, retry=retry)
         reply = await client.answer(presentation, claims.people)
         found = None
         if reply.sealed is not None:
             found = self._opened(reply.sealed, permit, provider)
         keep = None if found else waiting.model_dump_json()
-        await self._result(permit, "answered" if found else "waits", keep)
+        await self.became(permit, "answered" if found else "waits", keep)
         order = blinding.Order(tuple(waiting.places))
         return InquiryReply(
             exchange=claims.id,
@@ -253,23 +255,25 @@ class Asking:
             raise AnswerRefused("the answer is to another question", rule="exchange")
         return SignedAnswer(token, answer)
 
-    async def _note(
+    async def note(
         self,
         permit: Permit,
         codes: Sequence[Pseudonym],
         result: str = "permitted",
         keep: str | None = None,
     ) -> None:
+        """Write the own record; step 4."""
         me = self.standing
         row = noted(me, permit, codes, side="asked", result=result, reply=keep)
         await me.record.add(row)
 
-    async def _result(self, permit: Permit, result: str, keep: str | None = None) -> None:
+    async def became(self, permit: Permit, result: str, keep: str | None = None) -> None:
         """What became of the exchange; a waiting one keeps what it needs to be asked again."""
         became = store.Became(permit.record.claims.id, "asked", result, keep)
         await self.standing.record.add(became)
 
-    async def _client(self, member: str) -> GatewayClient:
+    async def client(self, member: str) -> GatewayClient:
+        """Another member's gateway."""
         return GatewayClient(self.standing.signed, await self.standing.members.origin(member))
 
 

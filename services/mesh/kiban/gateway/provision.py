@@ -1,10 +1,10 @@
 """
 Provision (情報提供): how an agency answers a permit that is presented to it.
 
-Checked offline, in this order: the core's signature and leaf; the presenter; the time; the epoch; that the permit
-was not used; the seed against its commitment; then whose it is; the consent where the basis says so; the agency's
-own flags.  One transaction spends the permit, writes the own record and queues the outcome, with the seed sealed
-for the portal again.  Only then data leaves, signed and sealed for the inquirer.
+Checked offline, in this order: permit and presenter; that the permit was not used; the time; the epoch; the seed
+against its commitment; then whose it is; the consent where the basis says so; the agency's own flags.  One transaction
+spends the permit, writes the own record and queues the outcome, with the seed sealed for the portal again.  Only then
+data leaves, signed and sealed for the inquirer.
 
 A permit answers once.  A presenter whose reply was lost says `retry` and gets the stored reply; nothing is read
 anew.  Withheld and not held look alike to everybody outside.  Each refusal is recorded.
@@ -21,7 +21,7 @@ from functools import partial
 
 from pydantic import ValidationError
 
-from kiban.gateway import asking, blinding, consents, own_record, store
+from kiban.gateway import consents, own_record, store
 from kiban.gateway.blinding import Opened
 from kiban.gateway.contract import (
     ANSWER,
@@ -38,10 +38,7 @@ from kiban.gateway.contract import (
     Held,
     NotAccepted,
     NotConsented,
-    NotThePresenter,
     Package,
-    PermitExpired,
-    PermitRefused,
     PermitSpent,
     PersonUnknown,
     Presentation,
@@ -52,17 +49,14 @@ from kiban.gateway.contract import (
     Statement,
     Submission,
 )
+from kiban.gateway.receiving import Receiving
 from kiban.gateway.standing import Standing
-from kiban.mesh.contract import OUTCOME, Outcome, Permit
-from kiban.shared import canonical, tokens, trace
-from kiban.shared.exchanges import LINE_SEED, Claims, aside
+from kiban.mesh.contract import Permit
+from kiban.shared import canonical, tokens
+from kiban.shared.exchanges import Claims, aside
 from kiban.shared.identifiers import Pseudonym
 from kiban.shared.members import Member
-from kiban.shared.outbox import Letter, letter
-from kiban.shared.problems import Problem
 
-OUTCOMES = "outcome"
-"""The outbox's topic for second leaves on their way to the core."""
 READ_AT_ONCE = 200
 """So many people's records are read at one moment."""
 
@@ -72,6 +66,7 @@ class Provision:
     """The answering side of a gateway."""
 
     standing: Standing
+    receiving: Receiving
     records: Records
     desk: Desk
     salt: bytes
@@ -79,38 +74,13 @@ class Provision:
 
     async def answer(self, presenter: Member, presentation: Presentation) -> AnswerReply:
         """Answer a permit; a refusal is recorded and then raised."""
-        permit: Permit | None = None
-        try:
-            permit = await self._checked(presenter, presentation.permit, "inquiry")
+        async with self.receiving.presented(presenter, presentation.permit, "inquiry") as permit:
             return await self._answered(presenter, permit, retry=presentation.retry)
-        except Problem as problem:
-            await self._refused(presenter, permit, problem)
-            raise
 
     async def receive_submission(self, presenter: Member, submission: Submission) -> ReceiptReply:
         """Take an application in; the same one again gets the same receipt."""
-        permit: Permit | None = None
-        try:
-            permit = await self._checked(presenter, submission.permit, "submission")
+        async with self.receiving.presented(presenter, submission.permit, "submission") as permit:
             return await self._taken_in(presenter, permit, submission.sealed)
-        except Problem as problem:
-            await self._refused(presenter, permit, problem)
-            raise
-
-    async def _checked(self, presenter: Member, token: str, kind: str) -> Permit:
-        me = self.standing
-        permit = blinding.read_permit(token, await me.core())
-        claims = permit.record.claims
-        if (presenter.id, presenter.thumbprint) != (claims.inquirer, permit.thumbprint):
-            raise NotThePresenter("a permit is presented by its inquirer", sent=presenter.id)
-        if claims.kind != kind:
-            raise PermitRefused(f"a permit of kind {kind} is expected", sent=claims.kind)
-        if permit.record.sealer != claims.inquirer:
-            raise PermitRefused("the inquirer's own seed is expected", sent=permit.record.sealer)
-        if permit.record.provider != me.id:
-            raise PermitRefused("the permit is for another provider", sent=permit.record.provider)
-        trace.saw(exchange=claims.id, basis=permit.record.basis.row, leaf=permit.leaf[:16])
-        return permit
 
     async def _answered(self, presenter: Member, permit: Permit, *, retry: bool) -> AnswerReply:
         me, claims = self.standing, permit.record.claims
@@ -118,8 +88,8 @@ class Provision:
         if spent is not None and not (retry and spent.result == "waits"):
             return _repeated(spent.result, spent.reply, retry=retry)
         if spent is None:
-            self._check_time(permit)
-        opened = await self._opened(permit)
+            self.receiving.check_time(permit)
+        opened = await self.receiving.opened(permit)
         try:
             return await self._decided(presenter, permit, opened, known=spent is not None)
         except (NotConsented, ConsentEnded) as problem:
@@ -140,27 +110,6 @@ class Provision:
         reply = await aside(len(statements), partial(self._reply, presenter, permit, statements))
         await self._spend(permit, opened, reply, answered=any(statements))
         return AnswerReply(sealed=reply)
-
-    def _check_time(self, permit: Permit) -> None:
-        now = int(self.standing.clock().timestamp())
-        if now > permit.record.claims.until:
-            raise PermitExpired("the permit has expired", sent=str(permit.record.claims.until))
-
-    async def _opened(self, permit: Permit) -> Opened:
-        me = self.standing
-        open_permit = partial(
-            blinding.open_permit,
-            me.identity,
-            await me.mode(),
-            permit,
-            core=await me.core(),
-            sealer=await me.members.resolve(permit.record.claims.inquirer),
-            epoch=me.epoch,
-        )
-        opened = await aside(permit.record.claims.people, open_permit)
-        shown = sorted({code.fingerprint for code in opened.codes})[:3]
-        trace.saw(own_pseudonym=", ".join(shown))
-        return opened
 
     async def _consent(
         self, connection: store.Connection, permit: Permit, opened: Opened
@@ -252,8 +201,8 @@ class Provision:
         """Spend permit and consent, write the own record, queue the outcome: all or nothing."""
         me, consented = self.standing, permit.record.basis.kind == "consent"
         refused, result = result is not None, result or ("answered" if answered else "not-held")
-        report = await self._report(permit, opened.seed, answered=answered)
-        noted = self._noted(permit, opened, result, reply=reply, report=report)
+        report = await self.receiving.report(permit, opened.seed, answered=answered)
+        noted = self.receiving.noted(permit, opened, result, reply=reply, report=report)
         if not consented and await me.record.add(noted):
             return
         async with me.db.begin() as connection:
@@ -277,39 +226,8 @@ class Provision:
     async def _waits(self, permit: Permit, opened: Opened, *, known: bool) -> AnswerReply:
         """A person must decide first: the permit is kept open for its presenter."""
         if not known:
-            await self.standing.record.add(self._noted(permit, opened, "waits"))
+            await self.standing.record.add(self.receiving.noted(permit, opened, "waits"))
         return AnswerReply(sealed=None, waits=True)
-
-    def _noted(
-        self,
-        permit: Permit,
-        opened: Opened,
-        result: str,
-        *,
-        reply: str | None = None,
-        report: Letter | None = None,
-    ) -> store.Noted:
-        return asking.noted(
-            self.standing,
-            permit,
-            opened.codes,
-            side="answered",
-            result=result,
-            reply=reply,
-            report=report,
-        )
-
-    async def _report(self, permit: Permit, seed: bytes, *, answered: bool) -> Letter:
-        """The second leaf on its way to the core, with the seed sealed for the portal again."""
-        me, claims = self.standing, permit.record.claims
-        sealed = me.identity.seal(
-            seed, to=await me.portal(), label=LINE_SEED, context=claims.context
-        )
-        outcome = Outcome(exchange=claims.id, provider=me.id, answered=answered, line_seed=sealed)
-        token = tokens.sign(
-            outcome.model_dump(mode="json"), key=me.identity.signing_key, kid=me.id, typ=OUTCOME
-        )
-        return letter(OUTCOMES, {"outcome": token}, key=claims.id, at=me.clock())
 
     async def _taken_in(self, presenter: Member, permit: Permit, sealed: str) -> ReceiptReply:
         me, claims = self.standing, permit.record.claims
@@ -318,12 +236,12 @@ class Provision:
                 sealed, sender=presenter, label=SUBMISSION_LABEL, context=claims.context
             )
         )
-        self._check_time(permit)
-        opened = await self._opened(permit)
+        self.receiving.check_time(permit)
+        opened = await self.receiving.opened(permit)
         receipt = await self._accepted(permit, opened, package)
-        report = await self._report(permit, opened.seed, answered=True)
+        report = await self.receiving.report(permit, opened.seed, answered=True)
         async with me.db.begin() as connection:
-            noted = self._noted(permit, opened, "answered", report=report)
+            noted = self.receiving.noted(permit, opened, "answered", report=report)
             await store.note(connection, me.outbox, [noted])
             await store.put_receipt(connection, receipt)
             kept = await store.find_receipt(connection, package.application, "received")
@@ -360,16 +278,6 @@ class Provision:
         return tokens.sign(
             receipt.model_dump(mode="json"), key=me.identity.signing_key, kid=me.id, typ=RECEIPT
         )
-
-    async def _refused(self, presenter: Member, permit: Permit | None, problem: Problem) -> None:
-        async with self.standing.db.begin() as connection:
-            await store.note_refusal(
-                connection,
-                at=self.standing.clock(),
-                sender=presenter.id,
-                problem=problem.slug,
-                exchange=permit.record.claims.id if permit else None,
-            )
 
 
 def _package(opened: bytes) -> Package:
