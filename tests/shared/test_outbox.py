@@ -295,6 +295,24 @@ async def test_one_row_over_which_the_receiver_stumbles_holds_no_other_up(db, cl
     assert await outbox.dead() == []
 
 
+async def test_a_receiver_who_is_away_delays_its_own_lane_alone(db, clock, send):
+    got = []
+
+    async def serve(bodies):
+        if bodies[0]["guest"] == "late":
+            raise Unavailable("away")
+        got.append(bodies)
+
+    outbox = Outbox(db, TABLE, {}, clock, together={"tea": serve}, lanes={"tea": "guest"})
+    await send(
+        outbox, *({"guest": guest, "cup": n} for n in range(3) for guest in ("late", "here"))
+    )
+
+    await outbox.drain()
+
+    assert got == [[{"guest": "here", "cup": n} for n in range(3)]]
+
+
 async def test_what_goes_together_waits_together(db, clock, send):
     hall = Hall(Unavailable("away"))
     outbox = wide_courier(db, clock, hall)

@@ -10,6 +10,7 @@ A receiver's lasting refusal (a 4xx problem) lays the row aside as dead: seen, a
 is tried again, later and later.  Any number of copies may run the courier.
 
 A topic whose receiver takes many at once is handed over together; if that is refused, each row is tried by itself.
+Where a topic has several receivers, `lanes` names the member of the body that says which, and each gets its own.
 """
 
 import asyncio
@@ -43,7 +44,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from kiban.shared import mistakes, trace
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database, DatabaseAway, Instant, JSONDocument, insert_new
-from kiban.shared.problems import Problem
+from kiban.shared.problems import NotFound, Problem
 
 Handler = Callable[[dict[str, Any]], Awaitable[None]]
 Letter = dict[str, Any]
@@ -151,6 +152,7 @@ class Outbox:
         clock: Clock,
         *,
         together: Mapping[str, TogetherHandler] | None = None,
+        lanes: Mapping[str, str] | None = None,
         spans: trace.Spans | None = None,
         poll: float = 1.0,
         pause: float = 0.0,
@@ -160,6 +162,7 @@ class Outbox:
         self._table = table
         self._handlers = handlers
         self._together = together or {}
+        self._lanes = lanes or {}
         self._clock = clock
         self._spans = spans
         self._poll = poll
@@ -232,8 +235,14 @@ class Outbox:
         return [DeadLetter(*row) for row in rows]
 
     async def release(self, number: int) -> None:
-        """Try a dead row again."""
-        await self._note([number], dead_at=None, attempts=0, next_at=self._clock())
+        """Try a dead row again; `NotFound` where none lies."""
+        c, again = self._table.c, {"dead_at": None, "attempts": 0, "next_at": self._clock()}
+        async with self._db.begin() as connection:
+            released = await connection.execute(
+                update(self._table).where(c.id == number, c.dead_at.is_not(None)).values(again)
+            )
+        if not released.rowcount:
+            raise NotFound("no dead letter has this number", sent=str(number))
         self.wake()
 
     async def _claim(self) -> list[Row[Any]]:
@@ -277,10 +286,11 @@ class Outbox:
                 group.create_task(self._deliver(lot))
 
     def _lots(self, rows: list[Row[Any]]) -> list[list[Row[Any]]]:
-        """What is handed over at once: the rows of a topic that goes together, else each row by itself."""
-        lots: defaultdict[str | int, list[Row[Any]]] = defaultdict(list)
+        """What is handed over at once: the rows of a topic's lane where it goes together, else each row by itself."""
+        lots: defaultdict[tuple[object, ...], list[Row[Any]]] = defaultdict(list)
         for row in rows:
-            lots[row.topic if row.topic in self._together else row.id].append(row)
+            lane = row.body.get(self._lanes.get(row.topic))
+            lots[(row.topic, lane) if row.topic in self._together else (row.id,)].append(row)
         return list(lots.values())
 
     async def _deliver(self, lot: list[Row[Any]]) -> None:
