@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from kiban.changes.office import ChangeOffice
 from kiban.gateway import log_store
 from kiban.gateway.app import create_app as create_gateway
 from kiban.gateway.contract import ConsentRecord, Held, terms_digest
@@ -46,7 +47,7 @@ from kiban.shared.settings import Secret
 AUTHORITY, CORE = "http://127.0.0.1:7001", "http://127.0.0.1:7002"
 ENROLMENT = "enrolment secret of this test"
 OPERATOR = "operator key of this test"
-AGENCIES = ("portal", "resident-network", "tax", "pension", "bank")
+AGENCIES = ("portal", "resident-network", "news", "tax", "pension", "bank")
 PEOPLE = ("hana", "taro", "mei")
 SCHEMAS = {"authority": "kiban.identity.authority", "core": "kiban.mesh", "login": "kiban.mesh"}
 """Whose tables each role's database has; a gateway's has the gateway's."""
@@ -58,6 +59,7 @@ name = { ja = "試験国（模擬）", en = "Test country (SIMULATED)" }
 portal = "portal"
 resident_network = "resident-network"
 registrars = ["resident-network"]
+change_office = "news"
 excluded_domains = ["policing"]
 """
 LAW = [
@@ -66,11 +68,16 @@ LAW = [
     ("inquiry", "portal", "self-information", "tax", "income", "consent"),
     ("submission", "portal", "work", "tax", "form", "person"),
     ("inquiry", "portal", "self-information", "pension", "exchange-records", "consent"),
+    ("announce", "pension", "upkeep", "news", "income", "law"),
+    ("announce", "pension", "upkeep", "news", "exchange-records", "law"),
+    ("subscribe", "tax", "upkeep", "news", "income", "law"),
+    ("subscribe", "tax", "upkeep", "news", "exchange-records", "law"),
+    ("subscribe", "bank", "upkeep", "news", "income", "law"),
 ]
 
 
 def write_country(folder):
-    """A country of five agencies with four rows of law, as files."""
+    """A country of a few agencies and rows of law, as files."""
     for part in ("agencies", "law", "layouts"):
         (folder / part).mkdir(parents=True)
     (folder / "country.toml").write_text(COUNTRY)
@@ -79,7 +86,7 @@ def write_country(folder):
         (folder / "agencies" / f"{name}.toml").write_text(text)
     affairs = "".join(
         f'[[affair]]\nid = "{one}"\nname = {{ ja = "{one}", en = "{one}" }}\n'
-        for one in ("work", "loan", "self-information")
+        for one in ("work", "loan", "self-information", "upkeep")
     )
     rows = "".join(
         f'[[row]]\nid = "r{number}"\nedition = 1\nkind = "{kind}"\ninquirer = "{inquirer}"\n'
@@ -148,9 +155,14 @@ class Services:
             settings, db=await self._db("core"), http=http.to(), clock=self.clock
         )
         for name in AGENCIES:
+            db = await self._db(name)
+            if name == "news":
+                self.news = ChangeOffice(db, self.clock)
             routes[self.origin(name)] = self.apps[name] = create_gateway(
-                self._gateway(name), db=await self._db(name), http=http.to(), clock=self.clock,
-                records=self.ledger[name], desk=self.counter[name])  # fmt: skip
+                self._gateway(name), db=db, http=http.to(), clock=self.clock,
+                records=self.ledger[name], desk=self.counter[name],
+                change_office=self.news if name == "news" else None)  # fmt: skip
+            self.apps[name].state.outboxes["changes"] = lambda: self.news.outbox
         for app in self.apps.values():
             await stack.enter_async_context(app.router.lifespan_context(app))
         self.http = http.to()
@@ -271,6 +283,7 @@ class Services:
         """Everything that was queued has arrived, and the portal has read the log."""
         for name in AGENCIES:
             await self.gateway(name).standing.outbox.drain()
+        await self.news.outbox.drain()
         await self.core.integrator.integrate()
         await self.gateway("portal").keep_up()
 

@@ -22,8 +22,12 @@ from kiban.gateway.consenting import DELIVERIES, ENDS, Consenting
 from kiban.gateway.contract import (
     RECEIPT_LABEL,
     Acquisition,
+    AnnouncementReceipt,
+    AnnouncementRequest,
     AnotherCore,
     ApprovalReply,
+    ChangeFeed,
+    Changes,
     ConsentDelivery,
     ConsentEnd,
     Desk,
@@ -38,11 +42,16 @@ from kiban.gateway.contract import (
     SealedReceipt,
     SealedReceipts,
     Statement,
+    SubscriptionReply,
+    SubscriptionRequest,
     TokenUse,
 )
+from kiban.gateway.following import ANNOUNCEMENTS, Following
 from kiban.gateway.moving import Moving
-from kiban.gateway.provision import OUTCOMES, Provision
+from kiban.gateway.provision import Provision
 from kiban.gateway.reading import LogReader
+from kiban.gateway.receiving import OUTCOMES, Receiving
+from kiban.gateway.relaying import Relaying
 from kiban.gateway.settings import GatewaySettings
 from kiban.gateway.standing import Standing
 from kiban.identity.authority.client import AuthorityClient, obtain_identity
@@ -83,16 +92,22 @@ class Gateway:
     db: Database
     http: Http
     clock: Clock
+    change_office: Changes | None = None
+    """Behind the change office's gateway alone."""
     standing: Standing = field(init=False)
     asking: Asking = field(init=False)
     provision: Provision = field(init=False)
     consenting: Consenting = field(init=False)
+    following: Following = field(init=False)
+    relaying: Relaying = field(init=False)
     moving: Moving = field(init=False)
     reader: LogReader | None = None
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Migrate, become a member, take a seat in the directory, begin to work."""
         await self.db.migrate("kiban.gateway")
+        if self.change_office:
+            await self.change_office.prepare()
         keyring = Keyring(store.keyring, self.settings.secret)
         identity, anchors = await obtain_identity(
             AuthorityClient(self.http, self.settings.authority_origin),
@@ -133,7 +148,10 @@ class Gateway:
 
     def _furnish(self, salt: bytes) -> None:
         self.asking = Asking(self.standing)
-        self.provision = Provision(self.standing, self.records, self.desk, salt)
+        receiving = Receiving(self.standing)
+        self.provision = Provision(self.standing, receiving, self.records, self.desk, salt)
+        self.following = Following(self.standing, self.asking)
+        self.relaying = Relaying(self.standing, receiving, self.change_office)
         self.consenting = Consenting(self.standing)
         self.moving = Moving(self.standing)
         if self.settings.reads_lines:
@@ -144,10 +162,12 @@ class Gateway:
         return {
             DELIVERIES: self._send_delivery,
             ENDS: self._send_end,
+            ANNOUNCEMENTS: self._send_announcement,
         }
 
     def _works(self) -> list[Any]:
-        return [self.standing.outbox.run(), self._keep_up()]
+        own = [self.standing.outbox.run(), self._keep_up()]
+        return own + ([self.change_office.run(self.relaying.push)] if self.change_office else [])
 
     async def _enrol(self) -> None:
         me = self.standing
@@ -176,6 +196,9 @@ class Gateway:
 
     async def _send_end(self, body: dict[str, Any]) -> None:
         await self.consenting.send_end(body["party"], ConsentEnd.model_validate(body["end"]))
+
+    async def _send_announcement(self, body: dict[str, Any]) -> None:
+        await self.following.send_announcement(body)
 
     async def _keep_up(self) -> None:
         """Look after what moves by itself; a neighbour that is away is asked again later."""
@@ -246,6 +269,15 @@ class Gateway:
 
     async def ask_again(self, exchange: str) -> InquiryReply:
         return await self.asking.ask_again(exchange)
+
+    async def subscribe(self, request: SubscriptionRequest) -> SubscriptionReply:
+        return await self.following.subscribe(request)
+
+    async def announce(self, request: AnnouncementRequest) -> AnnouncementReceipt:
+        return await self.following.announce(request)
+
+    async def read_changes(self, after: int) -> ChangeFeed:
+        return await self.following.read_changes(after)
 
     async def read_own(self, person: str, item: str) -> Statement | None:
         return await self.provision.read_own(person, item)

@@ -11,9 +11,14 @@ from kiban.gateway import log_store, store
 from kiban.gateway.agency import Gateway
 from kiban.gateway.contract import (
     Acquisition,
+    Announcement,
+    AnnouncementReceipt,
+    AnnouncementRequest,
     AnswerReply,
     ApprovalReply,
     ApprovalUse,
+    ChangeFeed,
+    Changes,
     ConsentDelivery,
     ConsentEnd,
     ConsentReceipt,
@@ -23,6 +28,7 @@ from kiban.gateway.contract import (
     InquiryReply,
     InquiryRequest,
     Lines,
+    NoticesReceipt,
     PersonNumber,
     PersonReply,
     Presentation,
@@ -30,14 +36,20 @@ from kiban.gateway.contract import (
     Receipts,
     Records,
     RefusalNotes,
+    SealedNotices,
     SealedReceipts,
     Submission,
     SubmissionReply,
     SubmissionRequest,
+    Subscription,
+    SubscriptionReceipt,
+    SubscriptionReply,
+    SubscriptionRequest,
     TokenUse,
 )
 from kiban.gateway.settings import GatewaySettings
 from kiban.mesh.contract import Directory, InclusionProof
+from kiban.shared import dead_letters
 from kiban.shared.access import Access
 from kiban.shared.app import service
 from kiban.shared.clock import Clock
@@ -77,9 +89,10 @@ def create_app(
     clock: Clock,
     records: Records,
     desk: Desk,
+    change_office: Changes | None = None,
 ) -> FastAPI:
-    """A gateway as an application; it becomes a member when it starts."""
-    gateway = Gateway(settings, records, desk, db, http, clock)
+    """A gateway as an application; it becomes a member when it starts.  One of them has the change office behind it."""
+    gateway = Gateway(settings, records, desk, db, http, clock, change_office)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -98,8 +111,12 @@ def create_app(
     app.state.gateway = gateway
     app.state.members = members_of(gateway)
     _outer_routes(app, gateway, app.state.members)
+    _outer_change_routes(app, gateway, app.state.members)
     _asking_routes(app, gateway)
+    _change_routes(app, gateway)
     _record_routes(app, gateway)
+    app.state.outboxes = {"gateway": lambda: gateway.standing.outbox}
+    dead_letters.add_routes(app, app.state.outboxes, settings.operator_key)
     return app
 
 
@@ -147,6 +164,55 @@ def _outer_routes(app: FastAPI, gateway: Gateway, member: Members) -> None:
     ) -> SealedReceipts:
         """The office's receipts and decisions, for the portal alone."""
         return await gateway.sealed_receipts(caller.member, after)
+
+
+def _outer_change_routes(app: FastAPI, gateway: Gateway, member: Members) -> None:
+    @app.post("/subscriptions", operation_id="receive_subscription")
+    async def receive_subscription(
+        subscription: Subscription, caller: Annotated[SignedCaller, Depends(member)]
+    ) -> SubscriptionReceipt:
+        """Let a member hear when an item of these people changes; at the change office alone."""
+        return await gateway.relaying.receive_subscription(caller.member, subscription)
+
+    @app.post("/announcements", operation_id="receive_announcement")
+    async def receive_announcement(
+        announcement: Announcement, caller: Annotated[SignedCaller, Depends(member)]
+    ) -> AnnouncementReceipt:
+        """Hear that an item of these people changed; at the change office alone."""
+        return await gateway.relaying.receive_announcement(caller.member, announcement)
+
+    @app.get("/notices", operation_id="list_notices")
+    async def list_notices(
+        caller: Annotated[SignedCaller, Depends(member)], after: Count = 0
+    ) -> SealedNotices:
+        """The caller's own notices behind a place; at the change office alone."""
+        return await gateway.relaying.list_notices(caller.member, after)
+
+    @app.post("/notices", operation_id="receive_notices")
+    async def receive_notices(
+        notices: SealedNotices, caller: Annotated[SignedCaller, Depends(member)]
+    ) -> NoticesReceipt:
+        """Take notices in; from the change office alone."""
+        return await gateway.following.receive_notices(caller.member, notices)
+
+
+def _change_routes(app: FastAPI, gateway: Gateway) -> None:
+    agency = [Depends(AgencyOnly(gateway.settings.agency_key.reveal()))]
+
+    @app.post("/inner/subscriptions", operation_id="subscribe", dependencies=agency)
+    async def subscribe(request: SubscriptionRequest) -> SubscriptionReply:
+        """Hear from now on when an item of these people changes."""
+        return await gateway.following.subscribe(request)
+
+    @app.post("/inner/announcements", operation_id="announce", dependencies=agency)
+    async def announce(request: AnnouncementRequest) -> AnnouncementReceipt:
+        """Announce that an item of these people has changed; it is durable, and arrives by itself."""
+        return await gateway.following.announce(request)
+
+    @app.get("/inner/changes", operation_id="read_changes", dependencies=agency)
+    async def read_changes(after: Count = 0) -> ChangeFeed:
+        """What changed elsewhere, by the agency's own numbers; from any place again."""
+        return await gateway.following.read_changes(after)
 
 
 def _asking_routes(app: FastAPI, gateway: Gateway) -> None:

@@ -10,9 +10,13 @@ from pydantic import BaseModel
 
 from kiban.gateway.contract import (
     Acquisition,
+    Announcement,
+    AnnouncementReceipt,
+    AnnouncementRequest,
     AnswerReply,
     ApprovalReply,
     ApprovalUse,
+    ChangeFeed,
     ConsentDelivery,
     ConsentEnd,
     ConsentReceipt,
@@ -21,15 +25,21 @@ from kiban.gateway.contract import (
     InquiryReply,
     InquiryRequest,
     Lines,
+    NoticesReceipt,
     PersonReply,
     Presentation,
     ReceiptReply,
     Receipts,
     RefusalNotes,
+    SealedNotices,
     SealedReceipts,
     Submission,
     SubmissionReply,
     SubmissionRequest,
+    Subscription,
+    SubscriptionReceipt,
+    SubscriptionReply,
+    SubscriptionRequest,
     TokenUse,
 )
 from kiban.mesh.client import Checkpoint, NoteRefused, ProofRefused, patience, verify_proof
@@ -76,6 +86,28 @@ class GatewayClient:
         reply = await self._signed.post(f"{self._origin}/consents/ended", end)
         return reply.read(ConsentReceipt)
 
+    async def receive_subscription(
+        self, subscription: Subscription, people: int
+    ) -> SubscriptionReceipt:
+        where = f"{self._origin}/subscriptions"
+        reply = await self._signed.post(where, subscription, timeout=patience(people))
+        return reply.read(SubscriptionReceipt)
+
+    async def receive_announcement(
+        self, announcement: Announcement, people: int
+    ) -> AnnouncementReceipt:
+        where = f"{self._origin}/announcements"
+        reply = await self._signed.post(where, announcement, timeout=patience(people))
+        return reply.read(AnnouncementReceipt)
+
+    async def receive_notices(self, notices: SealedNotices) -> NoticesReceipt:
+        reply = await self._signed.post(f"{self._origin}/notices", notices)
+        return reply.read(NoticesReceipt)
+
+    async def list_notices(self, after: int) -> SealedNotices:
+        reply = await self._signed.get(f"{self._origin}/notices?after={after}")
+        return reply.read(SealedNotices)
+
     async def list_receipts(self, after: int) -> SealedReceipts:
         reply = await self._signed.get(f"{self._origin}/receipts?after={after}")
         return reply.read(SealedReceipts)
@@ -116,6 +148,17 @@ class InnerClient:
 
     async def end_consent(self, end: ConsentEnd) -> ApprovalReply:
         return await self._post("consents/ended", end, ApprovalReply)
+
+    async def subscribe(self, request: SubscriptionRequest) -> SubscriptionReply:
+        body = canonical.encode(request.model_dump(mode="json"))
+        enough = 3 * patience(len(request.people))
+        return await self._send("POST", "subscriptions", body, SubscriptionReply, timeout=enough)
+
+    async def announce(self, request: AnnouncementRequest) -> AnnouncementReceipt:
+        return await self._post("announcements", request, AnnouncementReceipt)
+
+    async def read_changes(self, after: int) -> ChangeFeed:
+        return await self._get(f"changes?after={after}", ChangeFeed)
 
     async def read_lines(self, person: str) -> Lines:
         return await self._get(f"lines?person={person}", Lines)

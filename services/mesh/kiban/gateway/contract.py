@@ -147,20 +147,22 @@ class Desk(Protocol):
 
 
 class Notice(Shape):
-    """
-    That an item of a person changed (更新通知): never what it says, and for whom only the subscriber can tell.
+    """That an item of a person changed (更新通知): never what it says, and for whom only the subscriber can tell."""
 
-    `place` counts the subscriber's notices from one without a gap, so one that did not arrive is missed; `tag` is
-    the subscriber's own.
-    """
-
-    place: int = Field(ge=1)
-    tag: Hex32
+    place: int = Field(ge=1, description="counts the subscriber's notices from one, without a gap")
+    tag: Hex32 = Field(description="the subscriber's own word for this person and item")
     item: Name
     at: Seconds = Field(description="when the change office heard of it")
 
 
-Push = Callable[[str, Sequence[Notice]], Awaitable[None]]
+class Notices(Shape):
+    """A stretch of one subscriber's notices, in order; another feed begins again with place one."""
+
+    feed: Hex32
+    notices: list[Notice] = Field(max_length=1000)
+
+
+Push = Callable[[str, Notices], Awaitable[None]]
 """Carries notices to a subscriber; raises what the subscriber says."""
 
 
@@ -170,6 +172,10 @@ class Changes(Protocol):
 
     It calls a person by another number for each item, and knows nothing else of anybody.
     """
+
+    async def prepare(self) -> None:
+        """Bring its own tables to their last version."""
+        ...
 
     async def subscribe(self, subscriber: str, item: str, tags: Mapping[str, str]) -> datetime:
         """Keep under which tag the subscriber wants to hear of each person; until when."""
@@ -181,8 +187,8 @@ class Changes(Protocol):
         """Queue a notice for whoever subscribed; the same announcement again does nothing."""
         ...
 
-    async def notices(self, subscriber: str, after: int, limit: int) -> list[Notice]:
-        """A subscriber's notices from a place on, in order."""
+    async def notices(self, subscriber: str, after: int) -> Notices:
+        """A subscriber's notices behind a place, as many as travel at once."""
         ...
 
     async def run(self, push: Push) -> None:
@@ -374,10 +380,6 @@ class SealedNotices(Shape):
 
     delivery: Hex32
     sealed: Sealed = Field(description="canonical Notices under the pair key")
-
-
-class Notices(Shape):
-    notices: list[Notice] = Field(max_length=1000)
 
 
 class NoticesReceipt(Shape):

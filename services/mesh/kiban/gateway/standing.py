@@ -11,6 +11,7 @@ from functools import partial
 
 from kiban.gateway import store
 from kiban.gateway.blinding import Ends
+from kiban.gateway.contract import NoChangeOffice
 from kiban.gateway.store import Became, Known, Noted, People
 from kiban.mesh.client import Members, MeshClient
 from kiban.shared.database import Database
@@ -71,6 +72,13 @@ class Standing:
 
     async def portal(self) -> Member:
         return await self.members.resolve((await self.members.directory()).portal)
+
+    async def change_office(self) -> Member:
+        """The change office; `NoChangeOffice` in a country that has none."""
+        name = (await self.members.directory()).change_office
+        if name is None:
+            raise NoChangeOffice("this country has no change office")
+        return await self.members.resolve(name)
 
     async def ends(self, provider: str) -> Ends:
         return Ends(

@@ -6,7 +6,7 @@ citizen's line is durable before any data leaves.  Rows are added, never overwri
 them: an exchange's result, a consent's uses and end.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import chain
@@ -32,6 +32,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.gateway.consents import Consent
 from kiban.gateway.contract import (
+    Changed,
     ConsentRecord,
     ExchangeNote,
     Receipt,
@@ -150,6 +151,21 @@ findings = Table(
     Column("by", JSONDocument, nullable=False),
     UniqueConstraint("exchange", "what", name="findings_once"),
 )
+subscriptions = Table(
+    "subscriptions",
+    metadata,
+    Column("tag", String(32), primary_key=True),
+    Column("item", String(63), nullable=False),
+    Column("person", String(64), nullable=False),
+)
+changes = Table(
+    "changes",
+    metadata,
+    Column("number", _NUMBER, primary_key=True),
+    Column("person", String(64), nullable=False),
+    Column("item", String(63), nullable=False),
+    Column("at", Instant, nullable=False),
+)
 cursors = Table(
     "cursors",
     metadata,
@@ -179,6 +195,16 @@ class People:
         """Keep a pseudonym under a number; false if either is kept already."""
         row = {"code": self.wrap(code), "person": person, "epoch": epoch}
         return bool((await connection.execute(insert_new(people).values(row))).rowcount)
+
+    async def put_all(
+        self, connection: AsyncConnection, numbers: Mapping[Pseudonym, str], *, epoch: int
+    ) -> None:
+        """Keep pseudonyms under their numbers; one that is kept already keeps its own."""
+        rows = [
+            {"code": self.wrap(code), "person": person, "epoch": epoch}
+            for code, person in numbers.items()
+        ]
+        await connection.execute(insert_new(people), rows)
 
     async def person(self, connection: AsyncConnection, code: Pseudonym) -> str | None:
         query = select(people.c.person).where(people.c.code == self.wrap(code))
@@ -459,6 +485,44 @@ async def read_receipts(
     query = select(c.number, c.receipt).where(c.number > after).order_by(c.number).limit(limit)
     rows = await connection.execute(query)
     return [(row.number, Receipt.model_validate(row.receipt)) for row in rows]
+
+
+# --- changes --------------------------------------------------------------------------------------
+
+
+async def put_subscriptions(
+    connection: AsyncConnection, item: str, tags: Mapping[str, str]
+) -> None:
+    """Keep whom each tag is about."""
+    rows = [{"tag": tag, "item": item, "person": person} for tag, person in tags.items()]
+    await connection.execute(subscriptions.insert(), rows)
+
+
+async def subscribed(connection: AsyncConnection, tags: Iterable[str]) -> dict[str, str]:
+    """Whom these tags are about; a tag that was never given out is missing."""
+    c, found = subscriptions.c, dict[str, str]()
+    for some in in_lots(tags):
+        rows = await connection.execute(select(c.tag, c.person).where(c.tag.in_(some)))
+        found |= {row.tag: row.person for row in rows}
+    return found
+
+
+async def put_changes(
+    connection: AsyncConnection, found: Sequence[tuple[str, str, datetime]]
+) -> None:
+    """Append to the feed that the agency's own system reads: person, item, when."""
+    rows = [{"person": person, "item": item, "at": at} for person, item, at in found]
+    if rows:
+        await connection.execute(changes.insert(), rows)
+
+
+async def read_changes(connection: AsyncConnection, after: int, limit: int) -> list[Changed]:
+    c = changes.c
+    query = select(changes).where(c.number > after).order_by(c.number).limit(limit)
+    return [
+        Changed(number=row.number, person=row.person, item=row.item, at=int(row.at.timestamp()))
+        for row in await connection.execute(query)
+    ]
 
 
 # --- cursors and epochs ---------------------------------------------------------------------------

@@ -1,0 +1,26 @@
+"""What a gateway keeps of changes elsewhere: whom a tag is about, and the feed that its agency reads."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from kiban.shared.database import Instant
+
+revision = "0002"
+down_revision = "0001"
+NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "subscriptions",
+        sa.Column("tag", sa.String(32), primary_key=True),
+        sa.Column("item", sa.String(63), nullable=False),
+        sa.Column("person", sa.String(64), nullable=False),
+    )
+    op.create_table(
+        "changes",
+        sa.Column("number", NUMBER, primary_key=True),
+        sa.Column("person", sa.String(64), nullable=False),
+        sa.Column("item", sa.String(63), nullable=False),
+        sa.Column("at", Instant, nullable=False),
+    )
