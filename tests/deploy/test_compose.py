@@ -18,7 +18,7 @@ SERVICES = COMPOSE["services"]
 @pytest.fixture(scope="module")
 def settled(tmp_path_factory):
     prepared = house.settle(tmp_path_factory.mktemp("data"), shipped_country())
-    prepare.make_secrets(prepared.premises)
+    prepare.make_secrets(prepared)
     return prepared
 
 

@@ -25,6 +25,7 @@ from kiban.shared.settings import Secret
 Settings = TypeVar("Settings")
 
 OFFICES = ("authority", "registry", "core", "login")
+CHANGES = "changes"
 FRONTS = ("portal", "cards", "bank")
 
 
@@ -103,7 +104,12 @@ def role_names(country: Country) -> list[str]:
     network, portal = country.resident_network, country.portal
     others = sorted(country.agencies.keys() - {network, portal})
     # The portal is a party to every pseudonym that is taken, so it becomes a member first.
-    return [*OFFICES, *(f"gateway:{each}" for each in (portal, network, *others)), *FRONTS]
+    return [*OFFICES, *(role_of(country, each) for each in (portal, network, *others)), *FRONTS]
+
+
+def role_of(country: Country, member: str) -> str:
+    """Name the role in which a member takes part: the change office's is its own, any other's is a gateway."""
+    return CHANGES if member == country.change_office else f"gateway:{member}"
 
 
 def settle(data: Path, folder: Path, port_base: int | None = None) -> Settled:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from kiban.deploy import clients
-from kiban.deploy.house import House
+from kiban.deploy.house import House, role_of
 from kiban.deploy.premises import write_whole
 from kiban.identity.login.contract import REALM
 from kiban.shared.http import get_json
@@ -53,7 +53,7 @@ def write(house: House, file: Path) -> None:
 def _gateways(house: House) -> Iterator[tuple[str, Mapping[str, str]]]:
     for member in house.country.agencies:
         key = house.premises.secret(f"agency-{member}").reveal()
-        yield member, {"origin": house.origin(f"gateway:{member}"), "agency_key": key}
+        yield member, {"origin": house.origin(role_of(house.country, member)), "agency_key": key}
 
 
 def _persona(name: str, full_name: str, card: CardPlan | None) -> dict[str, Any]:

@@ -9,9 +9,10 @@ Source: DESIGN 2, 7; style 5.5.
 
 from fastapi import FastAPI
 
+from kiban.changes.office import ChangeOffice
 from kiban.deploy import clients
 from kiban.deploy.embedded import Role
-from kiban.deploy.house import House
+from kiban.deploy.house import CHANGES, House, role_of
 from kiban.gateway.app import create_app as create_gateway
 from kiban.gateway.settings import GatewaySettings
 from kiban.identity.authority.app import create_app as create_authority
@@ -88,17 +89,7 @@ def login(house: House) -> FastAPI:
 
 def gateway(house: House, member: str) -> FastAPI:
     """An agency's gateway, with the agency's office beside it; the resident network's has the vault too."""
-    settings = house.settings(
-        GatewaySettings,
-        f"gateway:{member}",
-        member=member,
-        member_secret=house.premises.member_secret(member),
-        agency_key=house.premises.secret(f"agency-{member}"),
-        authority_origin=house.origin("authority"),
-        core_origin=house.origin("core"),
-        resident_network=house.country.resident_network,
-        reads_lines=str(member == house.country.portal),
-    )
+    settings = gateway_settings(house, member)
     people = cast.load_checked(house.settled.folder)
     around = surroundings(house, house.database(f"office:{member}"))
     office = Office(people, member, db=around.db, clock=house.clock, country=house.settled.folder)
@@ -121,6 +112,40 @@ def gateway(house: House, member: str) -> FastAPI:
             card_office_secret=house.premises.secret("card-office"),
         )
         add_revocation(faults, people.people, app.state.network)
+    return app
+
+
+def gateway_settings(house: House, member: str) -> GatewaySettings:
+    return house.settings(
+        GatewaySettings,
+        role_of(house.country, member),
+        member=member,
+        member_secret=house.premises.member_secret(member),
+        agency_key=house.premises.secret(f"agency-{member}"),
+        authority_origin=house.origin("authority"),
+        core_origin=house.origin("core"),
+        resident_network=house.country.resident_network,
+        reads_lines=str(member == house.country.portal),
+    )
+
+
+def changes(house: House) -> FastAPI:
+    """The change office, with a gateway of its own before it; both keep what they have in one database."""
+    member = str(house.country.change_office)
+    settings = gateway_settings(house, member)
+    db = house.database(CHANGES)
+    office = ChangeOffice(db, house.clock)
+    app = create_gateway(
+        settings,
+        db=db,
+        http=house.http,
+        clock=house.clock,
+        records=office,
+        desk=office,
+        change_office=office,
+    )
+    app.state.changes = office
+    app.state.outboxes["changes"] = lambda: office.outbox
     return app
 
 
@@ -171,6 +196,7 @@ ROLES = {
     "registry": registry,
     "core": core,
     "login": login,
+    CHANGES: changes,
     "portal": portal,
     "cards": cards,
     "bank": bank,

@@ -9,7 +9,8 @@ import argparse
 
 from kiban.deploy import clients, house
 from kiban.deploy.commands import options
-from kiban.deploy.premises import Premises, file_name
+from kiban.deploy.house import Settled
+from kiban.deploy.premises import file_name
 
 READABLE = 0o444
 
@@ -24,13 +25,14 @@ def add(commands: options.Commands) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     settled = house.settle(arguments.data, arguments.country, arguments.port_base)
-    make_secrets(settled.premises)
+    make_secrets(settled)
     print(f"{arguments.data} is prepared: docker compose up")
     return 0
 
 
-def make_secrets(premises: Premises) -> None:
+def make_secrets(settled: Settled) -> None:
     """Make every secret that some role will ask for."""
+    premises = settled.premises
     for name in ("operator", "enrolment", "vault", "card-office", "postgres", "database-vault"):
         premises.secret(name)
     for member in ("core", "login"):
@@ -40,10 +42,10 @@ def make_secrets(premises: Premises) -> None:
     for role in premises.origins:
         premises.secret(f"role-{file_name(role)}")
         premises.secret(f"database-{file_name(role)}")
-        kind, _, member = role.partition(":")
-        if kind == "gateway":
-            premises.member_secret(member)
-            premises.secret(f"agency-{member}")
+    for member in settled.country.agencies:
+        premises.member_secret(member)
+        premises.secret(f"agency-{member}")
+        if member != settled.country.change_office:
             premises.secret(f"database-office-{member}")
     for file in premises.secrets.iterdir():
         file.chmod(READABLE)
