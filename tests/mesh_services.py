@@ -5,6 +5,7 @@ What the agencies hold is written here (`Ledger`, `Counter`: an agency's own sys
 everything else is the real thing: signed HTTP, stores, log.
 """
 
+import asyncio
 import hashlib
 import hmac
 from contextlib import AsyncExitStack
@@ -14,6 +15,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding
+from sqlalchemy import select
 
 from kiban.changes.office import ChangeOffice
 from kiban.gateway import log_store
@@ -70,6 +72,7 @@ LAW = [
     ("inquiry", "portal", "self-information", "pension", "exchange-records", "consent"),
     ("announce", "pension", "upkeep", "news", "income", "law"),
     ("announce", "pension", "upkeep", "news", "exchange-records", "law"),
+    ("announce", "pension", "upkeep", "bank", "income", "law"),
     ("subscribe", "tax", "upkeep", "news", "income", "law"),
     ("subscribe", "tax", "upkeep", "news", "exchange-records", "law"),
     ("subscribe", "bank", "upkeep", "news", "income", "law"),
@@ -282,8 +285,8 @@ class Services:
     async def settle(self):
         """Everything that was queued has arrived, and the portal has read the log."""
         for name in AGENCIES:
-            await self.gateway(name).standing.outbox.drain()
-        await self.news.outbox.drain()
+            await delivered(self.gateway(name).standing.outbox)
+        await delivered(self.news.outbox)
         await self.core.integrator.integrate()
         await self.gateway("portal").keep_up()
 
@@ -333,6 +336,18 @@ class Tapped:
     async def close(self):
         if self._http:
             await self._http.close()
+
+
+async def delivered(outbox):
+    """Every row was tried, whoever is carrying it just now."""
+    c = outbox._table.c
+    new = select(c.id).where(c.done_at.is_(None), c.dead_at.is_(None), c.last_problem.is_(None))
+    while True:
+        await outbox.drain()
+        async with outbox._db.look() as connection:
+            if not (await connection.execute(new)).all():
+                return
+        await asyncio.sleep(0.005)
 
 
 def member_secret(member):

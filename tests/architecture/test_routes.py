@@ -28,6 +28,9 @@ CALLED_OTHERWISE = {
         "read_tile": "the stand-alone verifier reads tiles, and imports nothing of ours",
         "begin_epoch": "by the operator's hand",
     },
+    "gateway": dict.fromkeys(
+        ("list_dead_letters", "release_dead_letter"), "by the operator's hand"
+    ),
 }
 IN_OTHER_WORDS = {
     "login": {

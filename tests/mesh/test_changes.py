@@ -41,9 +41,10 @@ async def subscribe(services, *people, agency="tax", item="income"):
     return await services.gateway(agency).subscribe(request)
 
 
-async def announce(services, *people, item="income", number=None):
+async def announce(services, *people, item="income", number=None, to=None):
     request = AnnouncementRequest(
         id=number or new_id(),
+        to=to,
         affair="upkeep",
         item=item,
         people=[f"pension-{name}" for name in people],
@@ -192,6 +193,22 @@ async def test_a_subscription_lapses_and_is_renewed(services):
 
     assert again.until - first.until == timedelta(days=60).total_seconds()
     assert await heard(services) == [("tax-hana", "income")]
+
+
+async def test_one_member_may_be_told_alone_of_somebody_whom_it_does_not_know(services):
+    async with services.databases["bank"].begin() as connection:
+        await connection.execute(store.people.delete())
+
+    number = await announce(services, "hana", to="bank")
+    await announce(services, "hana", to="bank", number=number)
+    again = await announce(services, "hana", to="bank")
+
+    feed = (await services.gateway("bank").read_changes(0)).changes
+    assert [(one.item, one.by) for one in feed] == [("income", "pension")] * 2
+    assert len({one.person for one in feed}) == 1
+    assert again != number
+    assert [one.provider for one in await services.lines("hana")] == ["bank", "bank"]
+    assert await services.news.notices("bank", 0) == Notices(feed="0" * 32, notices=[])
 
 
 async def test_pseudonyms_that_moved_are_still_heard_of(services):

@@ -364,13 +364,17 @@ class SubscriptionReceipt(Shape):
 
 
 class Announcement(Shape):
-    """A permit of kind *announce*, presented to the change office; under its seal travels the announcement's id."""
+    """
+    A permit of kind *announce*, presented to the change office, or to the one member whom it is for (事前通知).
+
+    Under its seal travels the announcement's id.
+    """
 
     permit: str = Field(max_length=8_000_000)
 
 
 class AnnouncementReceipt(Shape):
-    """It was heard.  Whether anybody subscribed, its provider does not learn."""
+    """It was heard.  Whether anybody subscribed, or knew the person before, its provider does not learn."""
 
     announcement: Hex32
 
@@ -549,6 +553,9 @@ class AnnouncementRequest(Shape):
     """The agency's own system says that an item of these people has changed."""
 
     id: Hex32 = Field(description="of the announcement: saying it again does nothing twice")
+    to: MemberId | None = Field(
+        default=None, description="the one member who is to hear it; null: whoever subscribed"
+    )
     affair: Name
     item: Name
     people: list[PersonNumber] = Field(min_length=1, max_length=65_535)
@@ -558,8 +565,9 @@ class Changed(Shape):
     """An item of a person, by the agency's own number, has changed: ask if you need it."""
 
     number: int = Field(description="its place in this gateway's feed")
-    person: PersonNumber
+    person: PersonNumber = Field(description="a new number, if the agency did not know the person")
     item: Name
+    by: MemberId | None = Field(description="who announced it to this agency alone; else null")
     at: Seconds
 
 

@@ -9,8 +9,8 @@ To hear:
 4. a notice brings a tag back; here it becomes the agency's own number again, in a feed that the agency reads
 5. a place that is missing is fetched, so that the feed has no gap and the same notice counts once
 
-To say: what the agency's own system announces is durable at once; the courier has it permitted and presents it.  The id
-that travels under the seal makes a second attempt harmless.
+To say: what the agency's own system announces is durable at once; the courier has it permitted and presents it, to the
+change office or to one member alone.  The id that travels under the seal makes a second attempt harmless.
 
 Sources: DESIGN 5.5; the protocol's page, section 5.5; plan rows MSH-06, MSH-39.
 """
@@ -42,6 +42,7 @@ from kiban.gateway.contract import (
     SubscriptionRequest,
 )
 from kiban.gateway.standing import Standing
+from kiban.gateway.store import Change
 from kiban.shared import trace
 from kiban.shared.database import hold
 from kiban.shared.exchanges import Claims
@@ -143,7 +144,7 @@ class Following:
                     connection, at=me.clock(), sender=office, problem="tag-unknown", exchange=None
                 )
         changes = [
-            (people[one.tag], one.item, datetime.fromtimestamp(one.at, UTC))
+            Change(people[one.tag], one.item, datetime.fromtimestamp(one.at, UTC))
             for one in new
             if one.tag in people
         ]
@@ -160,7 +161,7 @@ class Following:
     async def announce(self, request: AnnouncementRequest) -> AnnouncementReceipt:
         """Announce that an item of these people changed; once this returns it will arrive."""
         me = self.standing
-        await me.change_office()
+        await self._hearer(request)
         await self.asking.codes(request.people)
         async with me.db.begin() as connection:
             body = request.model_dump(mode="json")
@@ -169,19 +170,23 @@ class Following:
 
     async def send_announcement(self, body: dict[str, Any]) -> None:
         """One announcement on its way (a row of the outbox)."""
-        me, office = self.standing, await self.standing.change_office()
-        request = AnnouncementRequest.model_validate(body)
+        me, request = self.standing, AnnouncementRequest.model_validate(body)
+        hearer = await self._hearer(request)
         codes = await self.asking.codes(list(dict.fromkeys(request.people)))
         order = blinding.shuffle(len(codes))
-        wish = Wish("announce", office.id, request.affair, request.item)
+        wish = Wish("announce", hearer.id, request.affair, request.item)
         with trace.new_trace(f"announcement by {me.id}"):
             token, permit = await self.asking.permitted(
                 wish, order.arrange(codes), bytes.fromhex(request.id)
             )
             await self.asking.note(permit, codes)
-            client = await self.asking.client(office.id)
+            client = await self.asking.client(hearer.id)
             await client.receive_announcement(Announcement(permit=token), len(order.places))
             await self.asking.became(permit, "answered")
+
+    async def _hearer(self, request: AnnouncementRequest) -> Member:
+        me = self.standing
+        return await (me.members.resolve(request.to) if request.to else me.change_office())
 
 
 def tags_of(secret: bytes, claims: Claims) -> list[str]:

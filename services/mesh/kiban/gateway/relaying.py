@@ -1,5 +1,5 @@
 """
-Relaying: the gateway's work for the change office that stands behind it.
+Relaying: how announcements are heard, and the gateway's work for the change office that stands behind one of them.
 
 A permit of kind *subscribe* or *announce* is opened like any other, into a pseudonym that is another one for each item,
 and becomes a number that the change office knows the person by.  What travels beside the seed is the secret of the
@@ -14,6 +14,7 @@ Sources: DESIGN 5.5; the protocol's page, section 5.5, attacks M1 to M3, L4.
 import secrets
 from dataclasses import dataclass
 
+from kiban.gateway import store
 from kiban.gateway.client import GatewayClient
 from kiban.gateway.contract import (
     NOTICES_LABEL,
@@ -29,6 +30,7 @@ from kiban.gateway.contract import (
 from kiban.gateway.following import tags_of
 from kiban.gateway.receiving import Receiving
 from kiban.gateway.standing import Standing
+from kiban.gateway.store import Change
 from kiban.shared import canonical
 from kiban.shared.identifiers import Pseudonym
 from kiban.shared.members import Member
@@ -71,21 +73,30 @@ class Relaying:
     async def receive_announcement(
         self, presenter: Member, announcement: Announcement
     ) -> AnnouncementReceipt:
-        """Let everybody hear who subscribed; the presenter does not learn whether anybody did."""
+        """Let everybody hear who subscribed; at another member, let its own agency hear."""
         async with self.receiving.presented(presenter, announcement.permit, "announce") as permit:
-            changes, number = self.changes, ""
             await self.receiving.check_unused(permit)
             opened = await self.receiving.opened(permit)
-            known = await self.standing.persons.add(list(dict.fromkeys(opened.codes)))
-            number = opened.note.hex()
-            await changes.announce(
-                number, presenter.id, str(permit.record.claims.item), list(known.values())
-            )
+            number, item = opened.note.hex(), str(permit.record.claims.item)
+            codes = list(dict.fromkeys(opened.codes))
+            if self.office:
+                known = await self.standing.persons.add(codes)
+                await self.office.announce(number, presenter.id, item, list(known.values()))
+            else:
+                await self._heard(number, presenter.id, item, codes)
             await self.receiving.spend(permit, opened)
         return AnnouncementReceipt(announcement=number)
 
+    async def _heard(self, number: str, announcer: str, item: str, codes: list[Pseudonym]) -> None:
+        """What one member announces to us alone, once; a person who is new to us gets a number."""
+        me, people = self.standing, await self._people(codes)
+        async with me.db.begin() as connection:
+            if await store.put_announcement(connection, announcer, number):
+                changes = [Change(people[code], item, me.clock(), announcer) for code in codes]
+                await store.put_changes(connection, changes)
+
     async def _people(self, codes: list[Pseudonym]) -> dict[Pseudonym, str]:
-        """The numbers by which the change office knows people; who is new gets one."""
+        """Our numbers of these people; who is new gets one."""
         me = self.standing
         async with me.db.begin() as connection:
             await me.people.put_all(

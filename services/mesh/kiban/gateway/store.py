@@ -19,6 +19,7 @@ from sqlalchemy import (
     Index,
     Integer,
     MetaData,
+    PrimaryKeyConstraint,
     Row,
     String,
     Table,
@@ -164,7 +165,15 @@ changes = Table(
     Column("number", _NUMBER, primary_key=True),
     Column("person", String(64), nullable=False),
     Column("item", String(63), nullable=False),
+    Column("announcer", String(63)),
     Column("at", Instant, nullable=False),
+)
+announcements = Table(
+    "announcements",
+    metadata,
+    Column("announcer", String(63), nullable=False),
+    Column("announcement", String(32), nullable=False),
+    PrimaryKeyConstraint("announcer", "announcement"),
 )
 cursors = Table(
     "cursors",
@@ -490,6 +499,16 @@ async def read_receipts(
 # --- changes --------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """That an item of a person, by our own number, changed; the announcer where it told us alone."""
+
+    person: str
+    item: str
+    at: datetime
+    announcer: str | None = None
+
+
 async def put_subscriptions(
     connection: AsyncConnection, item: str, tags: Mapping[str, str]
 ) -> None:
@@ -507,20 +526,29 @@ async def subscribed(connection: AsyncConnection, tags: Iterable[str]) -> dict[s
     return found
 
 
-async def put_changes(
-    connection: AsyncConnection, found: Sequence[tuple[str, str, datetime]]
-) -> None:
-    """Append to the feed that the agency's own system reads: person, item, when."""
-    rows = [{"person": person, "item": item, "at": at} for person, item, at in found]
-    if rows:
-        await connection.execute(changes.insert(), rows)
+async def put_announcement(connection: AsyncConnection, announcer: str, announcement: str) -> bool:
+    """Keep that it was heard; false if it had been before."""
+    row = {"announcer": announcer, "announcement": announcement}
+    return bool((await connection.execute(insert_new(announcements).values(row))).rowcount)
+
+
+async def put_changes(connection: AsyncConnection, found: Sequence[Change]) -> None:
+    """Append to the feed that the agency's own system reads."""
+    if found:
+        await connection.execute(changes.insert(), [asdict(one) for one in found])
 
 
 async def read_changes(connection: AsyncConnection, after: int, limit: int) -> list[Changed]:
     c = changes.c
     query = select(changes).where(c.number > after).order_by(c.number).limit(limit)
     return [
-        Changed(number=row.number, person=row.person, item=row.item, at=int(row.at.timestamp()))
+        Changed(
+            number=row.number,
+            person=row.person,
+            item=row.item,
+            by=row.announcer,
+            at=int(row.at.timestamp()),
+        )
         for row in await connection.execute(query)
     ]
 

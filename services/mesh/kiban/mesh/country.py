@@ -75,8 +75,9 @@ class Country:
 
     @property
     def announced(self) -> frozenset[str]:
-        """The items whose changes somebody may announce, or hear of."""
-        return frozenset(row.item for row in self.rows if row.kind in OF_CHANGES)
+        """The items of which the change office may hear."""
+        to_office = (row for row in self.rows if row.provider == self.change_office)
+        return frozenset(row.item for row in to_office if row.kind in OF_CHANGES)
 
     def law(self) -> LegalTable:
         domains = {agency.id: agency.domain for agency in self.agencies.values()}
@@ -220,8 +221,8 @@ def _rows(found: _Reading, table: Table, excluded: frozenset[str], change_office
         )
         _once(found.rows, (row.id, row.edition), row, one, "id")
         _check_row(found, row, one, excluded)
-        if row.kind in OF_CHANGES and row.provider != change_office:
-            one.mistake("provider", f"a row of kind {row.kind} is towards the change office")
+        if row.kind == "subscribe" and row.provider != change_office:
+            one.mistake("provider", "a subscription is made at the change office")
 
 
 def _check_row(found: _Reading, row: Row, table: Table, excluded: frozenset[str]) -> None:

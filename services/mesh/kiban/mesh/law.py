@@ -21,7 +21,7 @@ from kiban.mesh.contract import DomainExcluded, NotPermitted
 JAPAN = ZoneInfo("Asia/Tokyo")
 """A law takes effect at midnight in Japan."""
 OF_CHANGES = frozenset({"subscribe", "announce"})
-"""The kinds of exchanges that are made with the change office alone."""
+"""The kinds of exchanges by which members hear of changes."""
 Text = Mapping[str, str]
 
 

@@ -22,5 +22,12 @@ def upgrade() -> None:
         sa.Column("number", NUMBER, primary_key=True),
         sa.Column("person", sa.String(64), nullable=False),
         sa.Column("item", sa.String(63), nullable=False),
+        sa.Column("announcer", sa.String(63)),
         sa.Column("at", Instant, nullable=False),
+    )
+    op.create_table(
+        "announcements",
+        sa.Column("announcer", sa.String(63), nullable=False),
+        sa.Column("announcement", sa.String(32), nullable=False),
+        sa.PrimaryKeyConstraint("announcer", "announcement"),
     )
