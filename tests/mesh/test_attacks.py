@@ -25,7 +25,7 @@ from kiban.gateway.contract import (
     PermitSpent,
 )
 from kiban.mesh import store as core_store
-from kiban.mesh.client import verify_proof
+from kiban.mesh.client import proven, verify_proof
 from kiban.mesh.contract import (
     PERMIT,
     ExchangeExpired,
@@ -181,7 +181,8 @@ async def test_a_gateway_looks_for_the_leaf_of_each_permit_in_the_tree(services,
     await pension.check_leaves()
 
     async with pension.db.read() as connection:
-        open_ = dict(await store.unproven(connection, 100, before=services.clock()))
+        waiting = await store.unproven(connection, 100, before=services.clock())
+    open_ = {one.exchange: one.leaf for one in waiting}
     assert permit.record.claims.id not in open_
     assert open_[never.record.claims.id] == "0" * 64
 
@@ -538,3 +539,10 @@ async def test_a_gateway_believes_no_proof_that_the_logs_key_did_not_sign(servic
     for change in ({"index": proof.index + 1}, {"size": proof.size + 1}, {"path": []}):
         with pytest.raises(Problem):
             verify_proof(proof.model_copy(update=change), leaf=permit.leaf, log_key=log_key)
+
+    many = await pension.standing.mesh.prove_inclusions([permit.leaf, "0" * 64])
+    [place] = many.places
+    moved = place.model_copy(update={"index": place.index + 1})
+    assert proven(many, log_key=log_key) == {permit.leaf}
+    assert proven(many, log_key=other) == set()
+    assert proven(many.model_copy(update={"places": [moved]}), log_key=log_key) == set()

@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from kiban.gateway import log_store, store
@@ -55,8 +55,8 @@ from kiban.gateway.relaying import Relaying
 from kiban.gateway.settings import GatewaySettings
 from kiban.gateway.standing import Standing
 from kiban.identity.authority.client import AuthorityClient, obtain_identity
-from kiban.mesh.client import Members, MeshClient, NoteRefused, ProofRefused, verify_proof
-from kiban.mesh.contract import Enrolment, InclusionProof, NotInLog, OutcomeReport
+from kiban.mesh.client import Members, MeshClient, proven
+from kiban.mesh.contract import Enrolment, InclusionProof, OutcomeReport
 from kiban.shared import encoding, mistakes
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
@@ -75,7 +75,7 @@ _READERS_RHYTHM = 1.0
 """The same for the portal's gateway, which follows the log."""
 GATHERING = 0.2
 """Seconds in which outcomes, which are durable already, gather to be reported together."""
-LEAVES_AT_ONCE = 50
+LEAVES_AT_ONCE = 500
 MERGE_DELAY = timedelta(seconds=10)
 """How long the core may take to bring a leaf into the tree, as a log's maximum merge delay."""
 SALT = "statement salt"
@@ -220,22 +220,24 @@ class Gateway:
             await self.reader.follow()
 
     async def check_leaves(self) -> None:
-        """Every leaf that we acted on must come to stand in the tree; its proof is verified here."""
-        before = self.clock() - MERGE_DELAY
-        async with self.db.look() as connection:
-            waiting = await store.unproven(connection, LEAVES_AT_ONCE, before=before)
-        if not waiting:
-            return
-        log_key = (await self.standing.members.directory()).log_key
-        for exchange, leaf in waiting:
-            try:
-                proof = await self.standing.mesh.prove_inclusion(leaf)
-                verify_proof(proof, leaf=leaf, log_key=log_key)
-            except (NotInLog, ProofRefused, NoteRefused) as problem:
-                _log.error("%s: no leaf for %s: %s", self.standing.id, exchange, problem.slug)
-                continue
+        """Every leaf that we acted on must come to stand in the tree; the proofs are verified here."""
+        before, after = self.clock() - MERGE_DELAY, 0
+        while waiting := await self._unproven(after, before):
+            found = await self.standing.mesh.prove_inclusions([one.leaf for one in waiting])
+            log_key = (await self.standing.members.directory()).log_key
+            here = proven(found, log_key=log_key)
+            for one in waiting:
+                if one.leaf not in here:
+                    _log.error("%s: no leaf for %s", self.standing.id, one.exchange)
             async with self.db.begin() as connection:
-                await store.note_proven(connection, leaf)
+                await store.note_proven(
+                    connection, [one.number for one in waiting if one.leaf in here]
+                )
+            after = waiting[-1].number
+
+    async def _unproven(self, after: int, before: datetime) -> list[store.Unproven]:
+        async with self.db.look() as connection:
+            return await store.unproven(connection, LEAVES_AT_ONCE, after=after, before=before)
 
     # --- inner side ---------------------------------------------------------------------------
 

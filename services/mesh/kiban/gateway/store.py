@@ -83,6 +83,8 @@ exchanges = Table(
     Column("proven", Boolean, nullable=False, default=False),
     UniqueConstraint("exchange", "side", name="exchanges_once"),
 )
+_open = exchanges.c.proven.is_(False)
+Index("exchanges_unproven", exchanges.c.number, postgresql_where=_open, sqlite_where=_open)
 exchange_people = Table(
     "exchange_people",
     metadata,
@@ -380,18 +382,29 @@ def _noted(row: Row[Any]) -> ExchangeNote:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Unproven:
+    """An exchange whose leaf was not yet found in the tree."""
+
+    number: int
+    exchange: str
+    leaf: str
+
+
 async def unproven(
-    connection: AsyncConnection, limit: int, *, before: datetime
-) -> list[tuple[str, str]]:
-    """Exchanges of before this time whose leaves were not yet found in the tree."""
+    connection: AsyncConnection, limit: int, *, after: int = 0, before: datetime
+) -> list[Unproven]:
+    """Exchanges of before this time whose leaves were not yet found in the tree, behind a number."""
     c = exchanges.c
-    due = c.proven.is_(False) & (c.at <= before)
-    query = select(c.exchange, c.leaf).where(due).order_by(c.number).limit(limit)
-    return [(row.exchange, row.leaf) for row in await connection.execute(query)]
+    due = c.proven.is_(False) & (c.number > after) & (c.at <= before)
+    query = select(c.number, c.exchange, c.leaf).where(due).order_by(c.number).limit(limit)
+    return [Unproven(*row) for row in await connection.execute(query)]
 
 
-async def note_proven(connection: AsyncConnection, leaf: str) -> None:
-    await connection.execute(update(exchanges).where(exchanges.c.leaf == leaf).values(proven=True))
+async def note_proven(connection: AsyncConnection, numbers: Iterable[int]) -> None:
+    for some in in_lots(numbers):
+        here = exchanges.c.number.in_(some)
+        await connection.execute(update(exchanges).where(here).values(proven=True))
 
 
 async def note_refusal(

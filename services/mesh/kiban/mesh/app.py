@@ -17,6 +17,8 @@ from kiban.mesh.contract import (
     Entry,
     EpochMove,
     InclusionProof,
+    InclusionProofs,
+    LeavesAsked,
     LogEntries,
     OutcomeReply,
     OutcomeReport,
@@ -113,6 +115,11 @@ def _member_routes(app: FastAPI, core: Core) -> None:
     ) -> OutcomeReply:
         """Record what became of exchanges: the second leaves."""
         return OutcomeReply(recorded=await core.record_outcomes(report.outcomes))
+
+    @app.post("/proofs/inclusion", operation_id="prove_inclusions", dependencies=[Depends(member)])
+    async def prove_inclusions(asked: LeavesAsked) -> InclusionProofs:
+        """That leaves are in the tree of the newest checkpoint; those that are not are missing."""
+        return await core.log.inclusions(asked.leaves)
 
     @app.get("/epoch", operation_id="read_epoch")
     async def read_epoch(caller: Annotated[SignedCaller, Depends(member)]) -> EpochMove:

@@ -7,6 +7,7 @@ member uses it: cached, and believed only as far as the organisation certificate
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import timedelta
 
 from cryptography import x509
@@ -18,6 +19,8 @@ from kiban.mesh.contract import (
     Entry,
     EpochMove,
     InclusionProof,
+    InclusionProofs,
+    LeavesAsked,
     LogEntries,
     OutcomeReply,
     OutcomeReport,
@@ -99,6 +102,11 @@ class MeshClient:
         where = f"{self._origin}/proofs/inclusion?leaf={leaf}"
         return await get_shape(self._http, where, InclusionProof)
 
+    async def prove_inclusions(self, leaves: Sequence[str]) -> InclusionProofs:
+        asked = LeavesAsked(leaves=list(leaves))
+        reply = await self._signed.post(f"{self._origin}/proofs/inclusion", asked)
+        return reply.read(InclusionProofs)
+
     async def prove_consistency(self, first: int, second: int) -> ConsistencyProof:
         where = f"{self._origin}/proofs/consistency?first={first}&second={second}"
         return await get_shape(self._http, where, ConsistencyProof)
@@ -116,6 +124,20 @@ def verify_proof(proof: InclusionProof, *, leaf: str, log_key: str) -> Checkpoin
     path = [bytes.fromhex(one) for one in proof.path]
     verify_inclusion(bytes.fromhex(leaf), proof.index, proof.size, path, checkpoint.root)
     return checkpoint
+
+
+def proven(found: InclusionProofs, *, log_key: str) -> set[str]:
+    """The leaves that are proven to stand in a tree whose head this key signed."""
+    leaves = set[str]()
+    with suppress(NoteRefused):
+        head = Checkpoint.open(found.checkpoint, VerifierKey.read(log_key))
+        for place in found.places:
+            path = [bytes.fromhex(one) for one in place.path]
+            with suppress(ProofRefused):
+                leaf = bytes.fromhex(place.leaf)
+                verify_inclusion(leaf, place.index, head.size, path, head.root)
+                leaves.add(place.leaf)
+    return leaves
 
 
 async def read_directory(http: Http, origin: str) -> Directory:

@@ -226,6 +226,26 @@ class InclusionProof(Shape):
     checkpoint: str = Field(description="C2SP signed note over the tree's size and root")
 
 
+class LeavesAsked(Shape):
+    leaves: list[Hex64] = Field(min_length=1, max_length=500)
+
+
+class PlacedLeaf(Shape):
+    """Where a leaf stands, and what leads from it to the root."""
+
+    leaf: Hex64
+    index: int
+    path: list[Hex64]
+
+
+class InclusionProofs(Shape):
+    """The same for many leaves in one tree; a leaf that is not in it is missing."""
+
+    size: int
+    checkpoint: str = Field(description="C2SP signed note over the tree's size and root")
+    places: list[PlacedLeaf]
+
+
 class ConsistencyProof(Shape):
     """RFC 9162, section 2.1.4: that the larger tree only adds to the smaller one."""
 

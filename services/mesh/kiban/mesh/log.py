@@ -16,12 +16,20 @@ Sources: RFC 9162; c2sp.org/tlog-tiles; DESIGN 5.4.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from itertools import chain
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kiban.mesh import log_store as store
 from kiban.mesh import merkle, tiles
-from kiban.mesh.contract import ConsistencyProof, InclusionProof, LogEntry, NotInLog
+from kiban.mesh.contract import (
+    ConsistencyProof,
+    InclusionProof,
+    InclusionProofs,
+    LogEntry,
+    NotInLog,
+    PlacedLeaf,
+)
 from kiban.mesh.log_store import LogTables, NewEntry, StoredCheckpoint, StoredEntry
 from kiban.mesh.notes import Checkpoint, Note, VerifierKey
 from kiban.mesh.tiles import TileId, TilePath
@@ -112,21 +120,34 @@ class Log:
 
     async def inclusion(self, leaf: str) -> InclusionProof:
         """Prove that a leaf is in the tree of the newest checkpoint."""
+        found = await self.inclusions([leaf])
+        if not found.places:
+            raise NotInLog("it was never appended, or is not yet in the tree")
+        [place] = found.places
+        return InclusionProof(size=found.size, checkpoint=found.checkpoint, **place.model_dump())
+
+    async def inclusions(self, leaves: Sequence[str]) -> InclusionProofs:
+        """The same for many leaves at once; those that are not in the tree are missing."""
         async with self._db.read() as connection:
             head = await store.last_checkpoint(connection, self._tables)
-            index = await store.index_of(connection, self._tables, bytes.fromhex(leaf))
-            if head is None or index is None or index >= head.size:
-                raise NotInLog("it was never appended, or is not yet in the tree")
-            ranges = merkle.inclusion_ranges(index, head.size)
+            if head is None:
+                return InclusionProofs(size=0, checkpoint="", places=[])
+            known = await store.indexes_of(connection, self._tables, leaves)
+            here = {leaf: index for leaf, index in known.items() if index < head.size}
+            ranges = chain.from_iterable(
+                merkle.inclusion_ranges(index, head.size) for index in here.values()
+            )
             found = await store.read_tiles(connection, self._tables, tiles.needed(ranges))
-        path = merkle.inclusion_path(index, head.size, tiles.reader(found))
-        return InclusionProof(
-            leaf=leaf,
-            index=index,
-            size=head.size,
-            path=[item.hex() for item in path],
-            checkpoint=head.note,
-        )
+        read = tiles.reader(found)
+        places = [
+            PlacedLeaf(
+                leaf=leaf,
+                index=index,
+                path=[item.hex() for item in merkle.inclusion_path(index, head.size, read)],
+            )
+            for leaf, index in here.items()
+        ]
+        return InclusionProofs(size=head.size, checkpoint=head.note, places=places)
 
     async def wait_for(self, leaf: str, *, seconds: float) -> InclusionProof:
         """Prove that a leaf is in the tree, as soon as it is."""

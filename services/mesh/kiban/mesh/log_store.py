@@ -35,7 +35,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kiban.mesh.contract import LogEntry
 from kiban.mesh.merkle import leaf_hash
 from kiban.mesh.tiles import TileId, Tiles
-from kiban.shared.database import Instant, insert_new, insert_or_renew
+from kiban.shared.database import Instant, in_lots, insert_new, insert_or_renew
 
 Kind = Literal["record", "outcome"]
 Connection = AsyncConnection
@@ -233,10 +233,20 @@ async def checkpoint_at(
 
 async def index_of(connection: Connection, tables: LogTables, leaf: bytes) -> int | None:
     """Where in the tree a leaf is; None if it is not, or not yet."""
-    c = tables.leaves.c
-    # Asked for the smallest, a database may walk the whole tree in its order to find one leaf.
-    found = (await connection.execute(select(c.tree_index).where(c.leaf == leaf))).scalars()
-    return min(found, default=None)
+    return (await indexes_of(connection, tables, [leaf.hex()])).get(leaf.hex())
+
+
+async def indexes_of(
+    connection: Connection, tables: LogTables, leaves: Sequence[str]
+) -> dict[str, int]:
+    """Where in the tree these leaves are; what is not there, or not yet, is missing."""
+    c, found = tables.leaves.c, dict[str, int]()
+    for some in in_lots(bytes.fromhex(leaf) for leaf in leaves):
+        # Asked for the smallest, a database may walk the whole tree in its order to find one leaf.
+        for row in await connection.execute(select(c.leaf, c.tree_index).where(c.leaf.in_(some))):
+            leaf = row.leaf.hex()
+            found[leaf] = min(row.tree_index, found.get(leaf, row.tree_index))
+    return found
 
 
 async def read_data(

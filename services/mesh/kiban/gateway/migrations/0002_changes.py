@@ -1,4 +1,8 @@
-"""What a gateway keeps of changes elsewhere: whom a tag is about, and the feed that its agency reads."""
+"""
+What a gateway keeps of changes elsewhere: whom a tag is about, and the feed that its agency reads.
+
+Also an index of the exchanges whose leaves are still to be found in the log's tree.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -30,4 +34,12 @@ def upgrade() -> None:
         sa.Column("announcer", sa.String(63), nullable=False),
         sa.Column("announcement", sa.String(32), nullable=False),
         sa.PrimaryKeyConstraint("announcer", "announcement"),
+    )
+    open_ = (
+        sa.text("proven = false")
+        if op.get_bind().dialect.name == "postgresql"
+        else sa.text("proven = 0")
+    )
+    op.create_index(
+        "exchanges_unproven", "exchanges", ["number"], postgresql_where=open_, sqlite_where=open_
     )
