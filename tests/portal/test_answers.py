@@ -1,21 +1,25 @@
 """Answers: what only the citizen knows is read strictly and kindly, and nothing else is read at all."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kiban.portal import answers
+from kiban.portal.answers import Setting
 from kiban.portal.contract import OnceOnlyViolated
+from kiban.portal.procedures import Asked, Window
 from kiban.shared.identifiers import check_corporate_number
 from kiban.shared.problems import Malformed
-from tests.portal.builders import COMPANY, TOWN, Shelf, procedure
+from tests.portal.builders import COMPANY, NOON, TOWN, Shelf, procedure
 
 WELL = {"from_month": "2026-05", "confirm": "yes"}
 
 
 async def checked(registers=None, **form):
     typed = answers.typed(procedure(), {**WELL, **form})
-    return await answers.check(procedure(), typed, registers or Shelf())
+    return await answers.check(procedure(), typed, Setting(registers or Shelf(), NOON.date()))
 
 
 async def test_what_holds_becomes_the_values_that_are_signed():
@@ -121,7 +125,59 @@ async def test_a_search_offers_choices_and_an_empty_one_asks_nobody():
 async def test_whatever_is_typed_is_an_answer_or_a_mistake(form):
     typed = answers.typed(procedure(), form)
 
-    found = await answers.check(procedure(), typed, Shelf())
+    found = await answers.check(procedure(), typed, Setting(Shelf(), NOON.date()))
 
     fields = {field.name for field in procedure().asked if field.required}
     assert fields <= found.said.keys() | found.mistakes.keys()
+
+
+MOVING = replace(
+    procedure(),
+    asked=(
+        Asked("day", "date", {}, True, None, 200, window=Window(first=-10, last=30)),
+        Asked("who", "members", {}, True, None, 200, of="household"),
+    ),
+)
+FAMILY = {"who": ("見本 太郎", "見本 花子", "見本 芽衣")}
+
+
+async def moving(lists=FAMILY, **form):
+    typed = answers.typed(MOVING, form)
+    return await answers.check(MOVING, typed, Setting(Shelf(), NOON.date(), lists))
+
+
+@pytest.mark.parametrize("day", ["2026-03-22", "2026-04-01", "2026-05-01"])
+async def test_a_day_in_its_window_is_taken(day):
+    assert (await moving(day=day, **{"who-1": "yes"})).values["day"] == day
+
+
+@pytest.mark.parametrize("day", ["2026-03-21", "2026-05-02", "2025-04-01"])
+async def test_a_day_outside_its_window_is_a_mistake(day):
+    assert (await moving(day=day, **{"who-1": "yes"})).mistakes == {"day": "window"}
+
+
+async def test_some_of_a_held_list_are_chosen_by_their_places():
+    found = await moving(day="2026-04-01", **{"who-1": "yes", "who-3": "yes"})
+
+    assert found.values["who"] == [0, 2]
+    assert found.said["who"].shown == "見本 太郎、見本 芽衣"
+
+
+@pytest.mark.parametrize(
+    ("form", "lists", "mistake"),
+    [
+        ({}, FAMILY, "members"),
+        ({"who-2": "no"}, FAMILY, "members"),
+        ({"who-4": "yes"}, FAMILY, "members-unread"),
+        ({"who-1": "yes"}, {}, "members-unread"),
+    ],
+    ids=["nobody", "another word", "who is not in the list", "not read in this session"],
+)
+async def test_a_choice_that_does_not_hold_is_a_mistake(form, lists, mistake):
+    assert (await moving(lists, day="2026-04-01", **form)).mistakes == {"who": mistake}
+
+
+@pytest.mark.parametrize("name", ["who", "who-0", "who-31", "who-x"])
+async def test_a_name_that_no_list_has_is_refused(name):
+    with pytest.raises(Malformed):
+        await moving(**{name: "yes"})

@@ -57,6 +57,18 @@ def test_the_shipped_procedures_hold_no_mistake():
     }
 
 
+def test_a_field_may_choose_from_a_held_list_and_a_date_may_lie_in_a_window(folder):
+    add(folder, asked("who", "誰", 'of = "household"').replace('"text"', '"members"'))
+    add(
+        folder, asked("day", "いつ", "window = { from = -10, to = 30 }").replace('"text"', '"date"')
+    )
+
+    found = procedures.load(folder).find(SHIPPED)
+
+    assert found.asked_field("who").of == "household"
+    assert found.asked_field("day").window == procedures.Window(first=-10, last=30)
+
+
 def test_a_procedure_that_is_not_there_is_unknown():
     with pytest.raises(ProcedureUnknown):
         procedures.load(shipped_country()).find("nothing")
@@ -145,6 +157,11 @@ def test_an_office_needs_no_consent_for_its_own_records(folder):
         ('item = "income", provider = "tax"', 'item = "income", provider = "police"', "not hold"),
         ('item = "income", provider = "tax"', 'item = "shoes", provider = "tax"', "layouts/"),
         ('type = "month"', 'type = "colour"', "expected one of"),
+        ('type = "month"', 'type = "month"\nwindow = { from = 0, to = 9 }', "only a date lies in"),
+        ('type = "month"', 'type = "date"\nwindow = { from = 9, to = 0 }', "from comes before to"),
+        ('type = "month"', 'type = "members"', "of is missing"),
+        ('type = "month"', 'type = "members"\nof = "income"', "is no held field with a list"),
+        ('type = "month"', 'type = "members"\nof = "nothing"', "is no held field with a list"),
         ('name = "employer"', 'name = "from_month"', "is a field already"),
         ("purpose = {", "porpoise = {", "purpose is missing"),
         ('id = "child-allowance"', 'id = "another-name"', "is called another-name.toml"),

@@ -1,9 +1,10 @@
 """
 Answers: what only the citizen knows, read from a form that works without any script.
 
-Each field has a type and nothing else is taken: text, a month, a date, a declaration (yes), a company of the registry,
-an address whose town is the registry's.  Companies and towns are searched for in a step of its own and then chosen,
-so that an application holds ids and never a name that somebody typed.
+Each field has a type and nothing else is taken: text, a month, a date (in a window of days where the file says so), a
+declaration (yes), a company of the registry, an address whose town is the registry's, some of a list that an office
+holds, by their places.  Companies and towns are searched for in a step of its own and then chosen, so that an
+application holds ids and never a name that somebody typed.
 
 Refused: a value for a field that an office holds (`OnceOnlyViolated`, once-only when it is submitted), and fields
 that the procedure does not have.  What the citizen can mend is no problem but a `mistake` beside its field.
@@ -14,20 +15,22 @@ Source: DESIGN 3 (identifiers), 4 (step 4), 6; the application's form in `applic
 
 import re
 import unicodedata
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Protocol
 
 from kiban.portal.contract import OnceOnlyViolated
-from kiban.portal.procedures import Asked, Procedure
+from kiban.portal.procedures import Asked, Procedure, Window
 from kiban.shared import identifiers
 from kiban.shared.canonical import JSON
 from kiban.shared.problems import Malformed, Problem
 
+YES = "yes"
 QUERY, REST = "-query", "-rest"
 """What the names of the search field and of the rest of an address end in."""
 LONGEST_QUERY, LONGEST_REST = 100, 100
+MOST_MEMBERS = 30
 _FIRST_YEAR, _LAST_YEAR = 1900, 2199
 
 
@@ -73,6 +76,15 @@ class Checked:
         return {name: said.value for name, said in self.said.items()}
 
 
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What answers are read against: the registers, the day, and the lists that offices hold (labels, by field)."""
+
+    registers: Registers
+    today: date
+    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+
 class Mistake(ValueError):  # noqa: N818  named by what is wrong
     """Something the citizen can mend; its word names a text of the catalogue."""
 
@@ -101,6 +113,9 @@ def _names(procedure: Procedure) -> dict[str, int]:
     """The names that the form may carry, each with the number of characters kept of it."""
     names: dict[str, int] = {}
     for asked in procedure.asked:
+        if asked.type == "members":
+            names |= dict.fromkeys(places(asked), len(YES))
+            continue
         names[asked.name] = asked.longest + 1  # one more than allowed, so that it shows
         if asked.type in {"company", "address"}:
             names[asked.name + QUERY] = LONGEST_QUERY
@@ -109,18 +124,23 @@ def _names(procedure: Procedure) -> dict[str, int]:
     return names
 
 
+def places(asked: Asked) -> list[str]:
+    """The names under which a form says which of a list are chosen."""
+    return [f"{asked.name}-{place}" for place in range(1, MOST_MEMBERS + 1)]
+
+
 def _plain(text: str, longest: int) -> str:
     """One line of text in one normal form; control characters have no place in a form."""
     kept = "".join(each for each in unicodedata.normalize("NFC", text) if each.isprintable())
     return kept.strip()[:longest]
 
 
-async def check(procedure: Procedure, given: Mapping[str, str], registers: Registers) -> Checked:
+async def check(procedure: Procedure, given: Mapping[str, str], setting: Setting) -> Checked:
     """Read every field; what holds is an answer, what does not is a mistake beside its field."""
     checked = Checked()
     for asked in procedure.asked:
         try:
-            said = await _read(asked, given, registers)
+            said = await _read(asked, given, setting)
         except Mistake as mistake:
             checked.mistakes[asked.name] = str(mistake)
         else:
@@ -129,16 +149,21 @@ async def check(procedure: Procedure, given: Mapping[str, str], registers: Regis
     return checked
 
 
-async def _read(asked: Asked, given: Mapping[str, str], registers: Registers) -> Said | None:
+async def _read(asked: Asked, given: Mapping[str, str], setting: Setting) -> Said | None:
+    if asked.type == "members":
+        return _members(asked, given, setting.lists.get(asked.name, ()))
     text = given.get(asked.name, "")
     if not text:
         _check_nothing(asked, given)
         return None
     if asked.type == "company":
-        return await _company(asked, text, registers)
+        return await _company(asked, text, setting.registers)
     if asked.type == "address":
-        return await _address(asked, text, given.get(asked.name + REST, ""), registers)
-    return _READERS[asked.type](asked, text)
+        return await _address(asked, text, given.get(asked.name + REST, ""), setting.registers)
+    said = _READERS[asked.type](asked, text)
+    if asked.window:
+        _check_window(asked.window, str(said.value), setting.today)
+    return said
 
 
 def _check_nothing(asked: Asked, given: Mapping[str, str]) -> None:
@@ -149,6 +174,23 @@ def _check_nothing(asked: Asked, given: Mapping[str, str]) -> None:
         raise Mistake("yes" if asked.type == "yes" else "required")
 
 
+def _check_window(window: Window, day: str, today: date) -> None:
+    if not window.first <= (date.fromisoformat(day) - today).days <= window.last:
+        raise Mistake("window")
+
+
+def _members(asked: Asked, given: Mapping[str, str], labels: Sequence[str]) -> Said | None:
+    chosen = [place for place, name in enumerate(places(asked)) if given.get(name) == YES]
+    if not chosen:
+        if asked.required:
+            raise Mistake("members")
+        return None
+    if chosen[-1] >= len(labels):
+        raise Mistake("members-unread")  # the list was another one, or is not here now
+    value: JSON = list[JSON](chosen)
+    return Said(asked, value, "、".join(labels[place] for place in chosen))
+
+
 def _text(asked: Asked, text: str) -> Said:
     if len(text) > asked.longest:
         raise Mistake("too-long")
@@ -156,7 +198,7 @@ def _text(asked: Asked, text: str) -> Said:
 
 
 def _yes(asked: Asked, text: str) -> Said:
-    if text != "yes":
+    if text != YES:
         raise Mistake("yes")
     return Said(asked, True, text)
 

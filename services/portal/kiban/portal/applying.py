@@ -33,13 +33,13 @@ from kiban.gateway.contract import (
     SubmissionRequest,
 )
 from kiban.portal import answers, applications, held, signing, terms
-from kiban.portal.answers import Checked, Registers
+from kiban.portal.answers import Checked, Registers, Setting
 from kiban.portal.applications import OPEN, Application, Frozen
 from kiban.portal.approvals import Approval
 from kiban.portal.approving import Approving, Title
 from kiban.portal.card import Card
 from kiban.portal.contract import OnceOnlyViolated, StepPassed
-from kiban.portal.country import Country
+from kiban.portal.country import Country, today
 from kiban.portal.errands import Errand
 from kiban.portal.held import Seen, Shown
 from kiban.portal.procedures import Procedure, Procedures
@@ -188,7 +188,7 @@ class Applying:
         typed = await self._typed(visitor, form.procedure, given)
         async with self.store.begin() as rows:
             await rows.answer(name, typed)
-        checked = await answers.check(form.procedure, typed, self.registers)
+        checked = await answers.check(form.procedure, typed, self._setting(form))
         if not checked.mistakes and form.complete:
             async with self.store.begin() as rows:
                 await rows.advance(
@@ -200,7 +200,18 @@ class Applying:
     async def check(self, visitor: Visitor, name: str) -> Checked:
         """Read the kept answers once more, for the page on which the citizen looks them over."""
         form = await self.form(visitor, name)
-        return await answers.check(form.procedure, form.given, self.registers)
+        return await answers.check(form.procedure, form.given, self._setting(form))
+
+    def _setting(self, form: Form) -> Setting:
+        return Setting(self.registers, today(self.clock()), self.lists(form))
+
+    def lists(self, form: Form) -> dict[str, tuple[str, ...]]:
+        """What can be chosen for each field that chooses from a held list, as far as it was read in this session."""
+        return {
+            asked.name: held.labels(form.seen.get(asked.of), self.country)
+            for asked in form.procedure.asked
+            if asked.of is not None
+        }
 
     async def discard(self, visitor: Visitor, name: str) -> None:
         """Throw a draft away, with everything that was typed and approved for it."""

@@ -17,7 +17,7 @@ from kiban.shared.problems import Problem
 
 Text = dict[str, str]
 """A text by language: ja, en."""
-AnswerType = Literal["text", "month", "date", "yes", "company", "address"]
+AnswerType = Literal["text", "month", "date", "yes", "company", "address", "members"]
 
 
 class OnceOnlyViolated(Problem):

@@ -62,6 +62,11 @@ class Item:
     fields: tuple[Field, ...]
 
 
+def list_of(item: Item) -> Field | None:
+    """The field of an item that is a list, such as the members of a household."""
+    return next((field for field in item.fields if field.type == "list" and field.fields), None)
+
+
 @dataclass(frozen=True, slots=True)
 class Country:
     """The words of one country."""

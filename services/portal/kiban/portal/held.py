@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESSIV
 
 from kiban.gateway.contract import ConsentRecord, InquiryReply, InquiryRequest, Statement
 from kiban.portal.applications import Reference
+from kiban.portal.country import Country, list_of
 from kiban.portal.sessions import Visitor
 from kiban.shared.exchanges import Shape
 from kiban.shared.problems import Problem
@@ -141,6 +142,18 @@ def _seen(record: ConsentRecord, reply: InquiryReply) -> Seen:
         leaf=reply.leaf,
         basis=reply.basis,
     )
+
+
+def labels(seen: Seen | None, country: Country) -> tuple[str, ...]:
+    """How the entries of a held list are called: by the first field that its layout gives them."""
+    if seen is None or seen.statement is None:
+        return ()
+    item = country.item(seen.item, seen.statement.layout)
+    field = list_of(item) if item else None
+    rows = seen.statement.values.get(field.name) if field else None
+    if field is None or not isinstance(rows, list):
+        return ()
+    return tuple(str(row.get(field.fields[0].name, "")) for row in rows if isinstance(row, dict))
 
 
 class Shown:

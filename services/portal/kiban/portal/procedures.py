@@ -49,6 +49,14 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """In which days a date may lie, counted from the day on which it is answered."""
+
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A field that the citizen fills."""
 
@@ -58,6 +66,9 @@ class Asked:
     required: bool
     ask_reason: str | None
     longest: int
+    window: Window | None = None
+    of: str | None = None
+    """The held field from whose list some are chosen, by their place: no value of an office is typed, or kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +154,7 @@ def _procedure(table: Table, country: Country) -> Procedure:
         purpose=table.localized("purpose"),
         consent_days=_consent_days(table),
         held=tuple(_held(one, country, office, affair) for one in held),
-        asked=tuple(_asked(one, country, office, affair) for one in asked),
+        asked=tuple(_asked(one, country, office, affair, held) for one in asked),
     )
 
 
@@ -246,7 +257,7 @@ def _check_consent(table: Table, country: Country, field: Held, office: str, aff
 # --- what only the citizen knows ----------------------------------------------------------------
 
 
-def _asked(table: Table, country: Country, office: str, affair: str) -> Asked:
+def _asked(table: Table, country: Country, office: str, affair: str, held: list[Table]) -> Asked:
     if "consent" in table:
         table.mistake("consent", "only a held field is read by consent")
         table.truth("consent")
@@ -257,11 +268,33 @@ def _asked(table: Table, country: Country, office: str, affair: str) -> Asked:
         required=table.truth("required", default=True),
         ask_reason=table.choice("ask_reason", LAWFUL_REASONS) if "ask_reason" in table else None,
         longest=table.integer("longest", FREE_TEXT),
+        window=_window(table) if "window" in table else None,
+        of=table.text("of") if table.values.get("type") == "members" else None,
     )
+    if field.of:
+        _check_list(table, country, field.of, held)
     if not 1 <= field.longest <= FREE_TEXT:
         table.mistake("longest", f"expected 1 to {FREE_TEXT} characters")
     _check_once_only(table, country, field, office, affair)
     return field
+
+
+def _window(table: Table) -> Window:
+    days = table.table("window")
+    window = Window(first=days.integer("from"), last=days.integer("to"))
+    if table.values.get("type") != "date":
+        table.mistake("window", "only a date lies in a window")
+    elif window.first > window.last:
+        table.mistake("window", "from comes before to")
+    return window
+
+
+def _check_list(table: Table, country: Country, name: str, held: list[Table]) -> None:
+    """What is chosen from is a held field whose item is a list."""
+    sources = [one.values.get("held") for one in held if one.values.get("name") == name]
+    item = country.item(str(sources[0].get("item"))) if sources and sources[0] else None
+    if item is None or words.list_of(item) is None:
+        table.mistake("of", f"{name} is no held field with a list")
 
 
 def _check_once_only(

@@ -227,6 +227,7 @@ class ApplyPages:
             mistakes=checked.mistakes if checked else {},
             searches=await self._searches(form, searched),
             chosen=await self._chosen(form),
+            lists=self.applying.lists(form),
         )
 
     async def _answered(
