@@ -2,17 +2,24 @@
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 
 from kiban.gateway.contract import (
     AcceptedApplication,
+    AnnouncementReceipt,
+    AnnouncementRequest,
     Attributes,
+    Changed,
+    ChangeFeed,
     Held,
     InquiryReply,
     InquiryRequest,
     Receipt,
     SignedApplication,
     Statement,
+    SubscriptionReply,
+    SubscriptionRequest,
 )
 from kiban.identity.authority.contract import (
     CertifiedAttributes,
@@ -22,7 +29,9 @@ from kiban.identity.authority.contract import (
 from kiban.shared import canonical
 from kiban.shared.problems import NotFound, Problem
 from kiban.world import cast
+from kiban.world.office import store
 from kiban.world.office.agencies import Holding
+from kiban.world.office.answers import Town
 from kiban.world.office.effects import Assignment, Effect
 from kiban.world.office.neighbours import Neighbours
 from kiban.world.office.office import Office
@@ -32,7 +41,10 @@ from kiban.world.people import person_number
 COUNTRY = cast.shipped_country()
 CAST = cast.load_checked(COUNTRY)
 HANAKO = person_number("kamakura", "hanako")
+NEW_ADDRESS = "神奈川県鎌倉市長谷1番1号"
 CONSENT = "c0" * 16
+DAYS = 90
+"""How long a subscription lasts."""
 ALLOWANCE = Effect(
     "allowance",
     (
@@ -53,7 +65,7 @@ def statement(provider: str, item: str, held: Held) -> Statement:
 
 @dataclass
 class Elsewhere:
-    """The office's gateway and what lies behind it: other offices' records about Hanako."""
+    """The office's gateway and what lies behind it: other offices' records about Hanako, and their news."""
 
     office: Office
     held: dict[str, Held | None] = field(default_factory=dict)
@@ -65,6 +77,12 @@ class Elsewhere:
     asked_again: list[str] = field(default_factory=list)
     forgotten: bool = False
     """Nothing waits at the gateway: it was answered before."""
+    announced: list[AnnouncementRequest] = field(default_factory=list)
+    subscribed: list[SubscriptionRequest] = field(default_factory=list)
+    heard: list[Changed] = field(default_factory=list)
+    """The gateway's feed."""
+    mute: Problem | None = None
+    """What every announcement meets, while it is set."""
 
     async def inquire(self, request: InquiryRequest) -> InquiryReply:
         self.asked.append(request)
@@ -104,6 +122,30 @@ class Elsewhere:
     async def issue_receipt(self, receipt: Receipt) -> None:
         self.told.append(receipt)
 
+    async def announce(self, request: AnnouncementRequest) -> AnnouncementReceipt:
+        if self.mute:
+            raise self.mute
+        if all(known.id != request.id for known in self.announced):
+            self.announced.append(request)
+        return AnnouncementReceipt(announcement=request.id)
+
+    async def subscribe(self, request: SubscriptionRequest) -> SubscriptionReply:
+        if self.problem:
+            raise self.problem
+        self.subscribed.append(request)
+        until = self.office.records.clock() + timedelta(days=DAYS)
+        return SubscriptionReply(exchange="00" * 16, leaf="00" * 32, until=int(until.timestamp()))
+
+    async def read_changes(self, after: int) -> ChangeFeed:
+        """Two at a time, so that somebody must go on reading."""
+        changes = [each for each in self.heard if each.number > after][:2]
+        return ChangeFeed(changes=changes, next=changes[-1].number if changes else after)
+
+    def hears(self, item: str, person: str) -> None:
+        """An item of a person has changed."""
+        number = len(self.heard) + 1
+        self.heard.append(Changed(number=number, person=person, item=item, at=1_775_000_000))
+
 
 @dataclass
 class Authority:
@@ -124,8 +166,9 @@ class Registers:
     async def check_company(self, number: str) -> None:
         """Every company is known."""
 
-    async def check_town(self, town: str) -> None:
-        """Every town is known."""
+    async def find_town(self, town: str) -> Town:
+        """Every town is known, by an id that begins with its municipality."""
+        return Town(town.partition("-")[0], "神奈川県鎌倉市長谷")
 
 
 @dataclass
@@ -135,6 +178,8 @@ class Table:
     office: Office
     mesh: Elsewhere
     authority: Authority
+    person: str = HANAKO
+    """What the office calls Hanako."""
 
     async def examine(self) -> None:
         """Let the office do everything that it can do now."""
@@ -163,6 +208,34 @@ async def set_table(db, clock, *, country: Path = COUNTRY, played=CAST) -> Table
     authority = Authority(certified(hanako.attributes()))
     office.meet(Neighbours(mesh, authority, Registers()))
     return Table(office, mesh, authority)
+
+
+async def follower(db, clock, agency: str) -> Table:
+    """An office that follows another's record, in which Hanako's records lie, and which has her pseudonym."""
+    office = Office(CAST, agency, db=db, clock=clock, country=COUNTRY)
+    await office.prepare()
+    hanako, person = CAST.people["hanako"], person_number(agency, "hanako")
+    own = [entry(each) for each in hanako.records if each.agency == agency]
+    await office.records.load(person, hanako.attributes(), own)
+    async with db.begin() as connection:
+        await store.note_acquired(connection, person, clock())
+    mesh = Elsewhere(office)
+    authority = Authority(certified(hanako.attributes()))
+    office.meet(Neighbours(mesh, authority, Registers()))
+    return Table(office, mesh, authority, person)
+
+
+def moved(table: Table, *, address: str = NEW_ADDRESS, as_of: str = "2026-04-01") -> None:
+    """Hanako has moved: the provider holds another address, and the office's gateway has heard of it."""
+    follow = table.office.agency.follows[0]
+    [record] = [
+        each
+        for each in CAST.people["hanako"].records
+        if (each.item, each.agency) == (follow.item, follow.provider)
+    ]
+    values = {**record.values, "address": address}
+    table.mesh.held[follow.item] = Held(values=values, as_of=as_of, version="2")
+    table.mesh.hears(follow.item, table.person)
 
 
 def entry(record):
@@ -237,7 +310,9 @@ def application(table: Table, number: int = 1, **changed) -> AcceptedApplication
 def with_acceptance(**changed):
     """The cast, with another way of Kamakura's to decide on child allowance."""
     kamakura = CAST.agencies["kamakura"]
-    acceptance = replace(kamakura.accepts[0], **changed.pop("acceptance", {}))
+    allowance = kamakura.acceptance("child-allowance")
+    assert allowance
+    acceptance = replace(allowance, **changed.pop("acceptance", {}))
     agency = replace(kamakura, accepts=(acceptance,), **changed)
     return replace(CAST, agencies={**CAST.agencies, "kamakura": agency})
 
@@ -245,6 +320,6 @@ def with_acceptance(**changed):
 def that_grants_an_allowance():
     """The cast, with an office that writes and announces a record when it grants."""
     return with_acceptance(
-        holds=(Holding("household"), Holding("allowance", announces=True)),
+        holds=(Holding("household"), Holding("allowance", announces="record-upkeep")),
         acceptance={"applies": (ALLOWANCE,)},
     )

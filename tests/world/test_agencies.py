@@ -20,7 +20,7 @@ domain = "library"
 [[holds]]
 item = "household"
 answers = "after-a-clerk"
-announces = true
+announces = "reading"
 
 [[accepts]]
 procedure = "child-allowance"
@@ -76,7 +76,7 @@ def test_a_new_agency_is_one_more_file(country):
     assert mistakes == []
     library = agencies["library"]
     assert library.holding("household").answers == "after-a-clerk"
-    assert library.holding("household").announces
+    assert library.holding("household").announces == "reading"
     assert library.holding("income") is None
     acceptance = library.acceptance("child-allowance")
     assert acceptance.waits_for_clerk
@@ -103,7 +103,7 @@ def test_a_new_agency_is_one_more_file(country):
         ('"is", item = "income"', '"is", item = "health"', "item: health is not among what the"),
         ('{ item = "household", set', '{ item = "income", set', "item: library does not hold inc"),
         ('"read", item = "income"', '"read", item = "health"', "set: health is not among what"),
-        ('from = "day"', 'from = "night"', "from: expected one of answer, read, day, text"),
+        ('from = "day"', 'from = "night"', "from: expected one of answer, address, read"),
         ('id = "library"', 'id = "accounts"', "id: another agency has this id"),
         ('id = "library"', 'id = "Library"', "id: 'Library' is no member's name"),
     ],

@@ -9,7 +9,7 @@ from kiban.shared import canonical
 from kiban.shared.identifiers import corporate_check_digit
 from kiban.world import cast
 from kiban.world.office import answers, application
-from kiban.world.office.answers import AnswerWrong, ByConsent, Question, UnknownReference
+from kiban.world.office.answers import AnswerWrong, ByConsent, Question, Town, UnknownReference
 
 COMPANY = f"{corporate_check_digit('000000000001')}000000000001"
 TOWN = "142042-k00000000"
@@ -22,9 +22,10 @@ class Registers:
         if number != COMPANY:
             raise UnknownReference
 
-    async def check_town(self, town: str) -> None:
+    async def find_town(self, town: str) -> Town:
         if town != TOWN:
             raise UnknownReference
+        return Town("142042", "神奈川県鎌倉市長谷")
 
 
 ASKED = tuple(
@@ -41,8 +42,11 @@ GOOD = {
 }
 
 
-async def test_good_answers_of_every_type_are_taken():
-    await answers.check(ASKED, GOOD, Registers())
+async def test_good_answers_of_every_type_are_taken_and_addresses_written_out():
+    checked = await answers.check(ASKED, GOOD, Registers())
+
+    written = {"municipality": "142042", "text": "神奈川県鎌倉市長谷1番1号"}
+    assert checked == {**GOOD, "address": {**GOOD["address"], **written}}
 
 
 @pytest.mark.parametrize(
@@ -70,6 +74,9 @@ async def test_good_answers_of_every_type_are_taken():
         ("address", "神奈川県鎌倉市"),
         ("address", {"town": "142042-k00000001", "rest": "1", "sequence": 3}),
         ("address", {"town": TOWN, "rest": 5, "sequence": 3}),
+        ("address", {"town": TOWN, "rest": "1" * 11, "sequence": 3}),
+        ("address", {"town": TOWN, "rest": "1番1号\n", "sequence": 3}),
+        ("address", {"town": TOWN, "rest": "あ" * 101, "sequence": 3}),
     ],
 )
 async def test_each_wrong_answer_is_named_by_its_field_and_never_by_its_value(field, value):
@@ -80,7 +87,7 @@ async def test_each_wrong_answer_is_named_by_its_field_and_never_by_its_value(fi
     assert str(wrong.value) in {
         f"{field}: is no {kind}"
         for kind in (field, f"{field} of the registry", "town of the registry")
-    }
+    } | {f"{field}: is followed by what no address has"}
 
 
 async def test_what_was_not_asked_is_not_taken():

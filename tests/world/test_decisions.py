@@ -68,7 +68,9 @@ def seen(*statements: Statement) -> Application:
 
 
 def decide(acceptance, names, statements, differing=()):
-    return decisions.decide(acceptance, statements, differing=differing, names=names, on=ON)
+    return decisions.decide(
+        acceptance, statements, answers={}, differing=differing, names=names, on=ON
+    )
 
 
 def test_a_family_with_a_child_and_a_moderate_income_is_granted(acceptance, names):

@@ -308,7 +308,12 @@ async def test_a_grant_writes_the_offices_own_record_and_announces_it(with_effec
         "account": "9990512",
         "decided": "2026-04-01",
     }
-    assert [change.item for change in await records.changes()] == ["allowance"]
+    (announced,) = with_effects.mesh.announced
+    assert (announced.affair, announced.item, announced.people) == (
+        "record-upkeep",
+        "allowance",
+        [HANAKO],
+    )
 
 
 async def test_a_refusal_writes_nothing(with_effects, clock):

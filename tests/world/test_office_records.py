@@ -1,4 +1,4 @@
-"""An office's records: its flags, its clerk, its feed of changes; on both engines."""
+"""An office's records: its flags, its clerk, what it announces; on both engines."""
 
 from dataclasses import replace
 from datetime import date
@@ -6,18 +6,19 @@ from datetime import date
 import pytest
 import sqlalchemy as sa
 
-from kiban.gateway.contract import Held
+from kiban.gateway.contract import AnnouncementRequest, Held
+from kiban.shared.outbox import Outbox
 from kiban.world import cast
 from kiban.world.office import store
 from kiban.world.office.agencies import Agency, Holding
-from kiban.world.office.records import Entry, NothingToDecide, OfficeRecords
+from kiban.world.office.records import ANNOUNCE, Entry, NothingToDecide, OfficeRecords
 
 AGENCY = Agency(
     id="library",
     name={"ja": "図書館", "en": "Library"},
     domain="library",
     holds=(
-        Holding("loans", announces=True),
+        Holding("loans", announces="lending"),
         Holding("fines", answers="after-a-clerk"),
         Holding("card"),
     ),
@@ -28,7 +29,7 @@ LOANS = Entry("loans", {"books": 2}, date(2026, 1, 1))
 @pytest.fixture
 async def office(new_database, clock):
     db = await new_database("kiban.world.office")
-    return OfficeRecords(AGENCY, db, clock)
+    return OfficeRecords(AGENCY, db, Outbox(db, store.outbox, {}, clock), clock)
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +39,14 @@ def hanako():
 
 async def read(office, item, inquirer="portal", person="L1"):
     return await office.read(person, item, inquirer=inquirer, at=office.clock())
+
+
+async def announced(office):
+    """What lies in the outbox: item and person of each announcement, with its id."""
+    async with office.db.read() as connection:
+        rows = (await connection.execute(sa.select(store.outbox))).all()
+    assert {row.topic for row in rows} <= {ANNOUNCE}
+    return [AnnouncementRequest.model_validate(row.body) for row in rows]
 
 
 async def test_the_tables_are_those_that_the_migration_makes(office):
@@ -75,7 +84,7 @@ async def test_loading_again_changes_nothing(office, hanako):
     await office.load("L1", hanako, [LOANS])
 
     assert (await read(office, "loans")).version == "1"
-    assert await office.changes() == []
+    assert await announced(office) == []
 
 
 async def test_a_changed_file_makes_the_next_version_and_announces_it(office, hanako):
@@ -83,10 +92,9 @@ async def test_a_changed_file_makes_the_next_version_and_announces_it(office, ha
     await office.load("L1", hanako, [Entry("loans", {"books": 3}, date(2026, 2, 1))])
 
     now = await read(office, "loans")
-    (change,) = await office.changes()
+    (change,) = await announced(office)
     assert (now.version, now.values) == ("2", {"books": 3})
-    assert (change.person, change.item, change.version) == ("L1", "loans", 2)
-    assert await office.changes(after=change.number) == []
+    assert (change.affair, change.item, change.people) == ("lending", "loans", ["L1"])
 
 
 async def test_another_flag_is_no_other_version(office, hanako):
@@ -95,13 +103,13 @@ async def test_another_flag_is_no_other_version(office, hanako):
 
     assert (await read(office, "loans", inquirer="library")).version == "1"
     assert await read(office, "loans") == "waits"
-    assert await office.changes() == []
+    assert await announced(office) == []
 
 
 async def test_what_the_office_changed_itself_survives_loading(office, hanako):
     await office.load("L1", hanako, [LOANS])
     async with office.db.begin() as connection:
-        await office.change(connection, "L1", "loans", {"books": 9}, as_of=date(2026, 3, 1))
+        await office.change(connection, "L1", Entry("loans", {"books": 9}, date(2026, 3, 1)))
 
     await office.load("L1", hanako, [LOANS])
 
@@ -109,11 +117,38 @@ async def test_what_the_office_changed_itself_survives_loading(office, hanako):
     assert (now.version, now.values, now.as_of) == ("2", {"books": 9}, "2026-03-01")
 
 
-async def test_what_is_not_announced_leaves_no_trace_in_the_feed(office, hanako):
+async def change(office, entry):
+    async with office.db.begin() as connection:
+        await office.change(connection, "L1", entry)
+
+
+async def test_a_version_is_announced_once_and_what_says_the_same_is_none(office, hanako):
+    await office.load("L1", hanako, [LOANS])
+    await change(office, LOANS)
+    assert await announced(office) == []
+
+    for _ in range(2):
+        await change(office, Entry("loans", {"books": 3}, date(2026, 2, 1)))
+    async with office.db.begin() as connection:
+        await office.announce(connection, "L1", "loans", 2)
+    await change(office, LOANS)
+
+    assert len({each.id for each in await announced(office)}) == 2
+
+
+async def test_a_protected_record_stays_protected_when_it_changes(office, hanako):
+    await office.load("L1", hanako, [replace(LOANS, flag="withheld")])
+
+    await change(office, Entry("loans", {"books": 3}, date(2026, 2, 1)))
+
+    assert await read(office, "loans") == "withheld"
+
+
+async def test_what_is_not_announced_leaves_nothing_in_the_outbox(office, hanako):
     await office.load("L1", hanako, [Entry("card", {"n": 1}, date(2026, 1, 1))])
     await office.load("L1", hanako, [Entry("card", {"n": 2}, date(2026, 1, 1))])
 
-    assert await office.changes() == []
+    assert await announced(office) == []
 
 
 @pytest.fixture

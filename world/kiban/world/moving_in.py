@@ -88,14 +88,18 @@ def move_in(app: FastAPI, office: Office, cast: Cast, around: Surroundings) -> P
     app.state.office = office
 
     async def live(stack: AsyncExitStack) -> None:
-        neighbours = Neighbours(
-            mesh=gateway,
-            authority=AuthorityClient(gateway.standing.signed, around.authority_origin),
-            references=Registers(RegistryClient(around.http, around.registry_origin)),
+        office.meet(
+            Neighbours(
+                mesh=gateway,
+                authority=AuthorityClient(gateway.standing.signed, around.authority_origin),
+                references=Registers(RegistryClient(around.http, around.registry_origin)),
+            )
         )
-        population = OfficePopulation(office.records, around.db, around.clock, gateway)
+        population = OfficePopulation(
+            office.records, around.db, around.clock, gateway, office.following.subscribe
+        )
         _works(stack, progress.keep(population.populate(cast.people)))
-        _works(stack, office.run(neighbours))
+        _works(stack, office.run())
 
     _beside(app, office.prepare, live)
     return progress

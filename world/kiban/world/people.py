@@ -3,7 +3,8 @@ People: the country's made-up inhabitants, household by household, and what the 
 
 A file of `people/` is one household: where it lives, who belongs to it, who has a card, and which records the
 offices keep beyond the resident register.  What the register itself says of a person (household, resident record,
-four attributes) follows from the household and is not written twice; a record that is written out stands instead.
+four attributes), and the address that other offices know from it, follow from the household and are not written twice;
+a record that is written out stands instead.
 
 Refused, with file, line and reason: a name without its full-width space, a wrong municipality code, PINs of another
 form, two people or records of one name, an agency that does not hold the item, values that its layout does not have.
@@ -34,7 +35,8 @@ Sex = Literal["male", "female", "not-applicable"]
 Flag = Literal["", "withheld", "no-automatic-answer"]
 SEXES: tuple[Sex, ...] = ("male", "female", "not-applicable")
 FLAGS: tuple[Flag, ...] = ("", "withheld", "no-automatic-answer")
-SEX_IN_THE_REGISTER = {"male": "男", "female": "女", "not-applicable": "適用不能"}
+SEX_IN_THE_REGISTER: dict[Sex, str] = {"male": "男", "female": "女", "not-applicable": "適用不能"}
+SEX_BY_REGISTER = {written: sex for sex, written in SEX_IN_THE_REGISTER.items()}
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _NAME = re.compile(r"[^\s　]+　[^\s　]+(?:　[^\s　]+)*")
@@ -222,11 +224,17 @@ class _Register:
     members: list[Persona]
 
     def records(self, persona: Persona, agencies: Iterable[Agency]) -> Iterator[HeldRecord]:
+        """What the offices of the register hold, and what those that serve a person have taken over from it."""
+        serving = {record.agency for record in persona.records}
         for agency in agencies:
             here = agency.vault or agency.municipality == persona.address.municipality
             for item in sorted(agency.items & REGISTER.keys()) if here else ():
                 values = REGISTER[item](persona, self.members)
                 yield HeldRecord(agency.id, item, self.as_of(persona, item), values)
+            if REGISTERED_ADDRESS in agency.items and agency.id in serving:
+                since = self.as_of(persona, FOUR_ATTRIBUTES)
+                values = {"address": persona.address.text, "since": since.isoformat()}
+                yield HeldRecord(agency.id, REGISTERED_ADDRESS, since, values)
 
     def as_of(self, persona: Persona, item: str) -> date:
         """An entry is as of moving in or of a birth: a household's as of the last birth in it."""
@@ -265,10 +273,11 @@ def _four_attributes(persona: Persona, _: list[Persona]) -> dict[str, JsonValue]
     }
 
 
+FOUR_ATTRIBUTES, REGISTERED_ADDRESS = "four-attributes", "registered-address"
 REGISTER: dict[str, Callable[[Persona, list[Persona]], dict[str, JsonValue]]] = {
     "household": _household,
     "resident-record": _resident_record,
-    "four-attributes": _four_attributes,
+    FOUR_ATTRIBUTES: _four_attributes,
 }
 """The items that the resident register itself makes, for the municipality and for the resident network."""
 

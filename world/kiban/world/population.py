@@ -5,10 +5,11 @@ Every role does its own part, in any order, and waits a while for neighbours tha
 
 1. the resident network gives everybody their numbers and tells the authority who lives here
 2. the card office has each card's keys certified; cards that were lost are ended at once
-3. each office takes in what its files say, and takes its own pseudonym for each person whom it serves (取得番号)
+3. each office takes in what its files say, takes its own pseudonym for each person whom it serves (取得番号), and
+   subscribes to what it follows of them
 
 Each step is kept when it is done and is harmless when it is repeated, so a population that was killed goes on where it
-was.  Source: DESIGN 5.1 (issue), 7.
+was.  Source: DESIGN 5.1 (issue), 5.5, 7.
 """
 
 import asyncio
@@ -161,10 +162,13 @@ class OfficePopulation:
     db: Database
     clock: Clock
     gateway: Acquirer
+    subscribe: Callable[[], Awaitable[None]]
+    """Subscribes to what the office follows, for everybody who has a pseudonym."""
 
     async def populate(self, people: People) -> None:
         await self.load(people)
         await self.acquire()
+        await patiently(self.subscribe)
 
     async def load(self, people: People) -> None:
         """Take in what the files say."""

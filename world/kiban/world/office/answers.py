@@ -2,10 +2,11 @@
 Answers: what a citizen may have answered, checked by the office that relies on it.
 
 The office trusts no form but checks each answer itself against the procedure's file: companies and towns only by the
-registry's ids, which the registry must know; and nothing at all for what an office holds already.
+registry's ids, which the registry must know; and nothing at all for what an office holds already.  An address is then
+written as the registry writes its town, because ids alone are no address on paper.
 
 Refused (`AnswerWrong`, named by field and never by value): a missing required answer, a value of another kind, an
-unknown company or town, an answer to what was not asked.
+unknown company or town, what follows a town and could stand in no address, an answer to what was not asked.
 Source: DESIGN 4 (step 6), 6 (once-only enforced four times).
 """
 
@@ -22,6 +23,9 @@ from kiban.shared import identifiers
 from kiban.shared.country import Mistakes, read_toml
 
 LONGEST_TEXT = 200
+LONGEST_REST = 100
+"""Characters that may follow an address's town."""
+_LONG_NUMBER = re.compile(r"\d{11,}")  # as long as a number of a person's own
 _MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])")
 
 
@@ -37,12 +41,20 @@ class UnknownReference(ValueError):  # noqa: N818
     """The registry holds no such thing."""
 
 
+@dataclass(frozen=True, slots=True)
+class Town:
+    """A town of the registry: whose it is, and how it is written from the prefecture on."""
+
+    municipality: str
+    address: str
+
+
 class References(Protocol):
     """The base registries, as narrow as an office needs them; `UnknownReference` for what is not there."""
 
     async def check_company(self, number: str) -> None: ...
 
-    async def check_town(self, town: str) -> None: ...
+    async def find_town(self, town: str) -> Town: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +83,10 @@ class Form:
     consents: tuple[ByConsent, ...]
     """In the order in which an application lists the consents' ids."""
 
+    def asks(self, name: str, type_: str) -> bool:
+        """Whether there is a question of this name and type."""
+        return any((each.name, each.type) == (name, type_) for each in self.questions)
+
 
 def read_form(country: Path, procedure: str) -> Form:
     """Read the procedure's file.  Its owner, the portal, names what is wrong in it."""
@@ -93,20 +109,22 @@ def read_form(country: Path, procedure: str) -> Form:
 
 async def check(
     asked: tuple[Question, ...], answers: Mapping[str, JsonValue], references: References
-) -> None:
-    """Return silently if the answers are what was asked, and nothing else."""
+) -> dict[str, JsonValue]:
+    """Give the answers if they are what was asked and nothing else: of an address also its municipality and text."""
     known = {question.name for question in asked}
     for name in answers:
         if name not in known:
             raise AnswerWrong(name, "was not asked")
+    checked: dict[str, JsonValue] = {}
     for question in asked:
         if question.name in answers:
-            await _check(question, answers[question.name], references)
+            checked[question.name] = await _checked(question, answers[question.name], references)
         elif question.required:
             raise AnswerWrong(question.name, "is missing")
+    return checked
 
 
-async def _check(question: Question, answer: JsonValue, references: References) -> None:
+async def _checked(question: Question, answer: JsonValue, references: References) -> JsonValue:
     match question.type, answer:
         case "text", str() if 0 < len(answer) <= LONGEST_TEXT:
             pass
@@ -120,12 +138,17 @@ async def _check(question: Question, answer: JsonValue, references: References) 
             not more
         ):
             await _check_company(question.name, number, references)
-        case "address", {"town": str() as town, "rest": str(), "sequence": int(), **more} if (
-            not more
-        ):
-            await _check_town(question.name, town, references)
+        case "address", {
+            "town": str() as town,
+            "rest": str() as rest,
+            "sequence": int() as read_at,
+            **more,
+        } if not more:
+            written = await _written(question.name, town, rest, references)
+            return {"town": town, "rest": rest, "sequence": read_at, **written}
         case _:
             raise AnswerWrong(question.name, f"is no {question.type}")
+    return answer
 
 
 def _check_date(field: str, text: str) -> None:
@@ -143,8 +166,13 @@ async def _check_company(field: str, number: str, references: References) -> Non
         raise AnswerWrong(field, "is no company of the registry") from None
 
 
-async def _check_town(field: str, town: str, references: References) -> None:
+async def _written(
+    field: str, town: str, rest: str, references: References
+) -> dict[str, JsonValue]:
+    if len(rest) > LONGEST_REST or not rest.isprintable() or _LONG_NUMBER.search(rest):
+        raise AnswerWrong(field, "is followed by what no address has")
     try:
-        await references.check_town(town)
+        found = await references.find_town(town)
     except UnknownReference:
         raise AnswerWrong(field, "is no town of the registry") from None
+    return {"municipality": found.municipality, "text": found.address + rest}

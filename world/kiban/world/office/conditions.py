@@ -1,8 +1,8 @@
 """
 Conditions: the closed list of rules by which an office decides without a clerk.
 
-A condition looks at one item that the office has read itself, on one day.  What a rule cannot express is for a
-clerk to decide (`waits_for_clerk`), not for a new rule in a data file.
+A condition looks at one item that the office has read itself, or at one answer of the citizen's, on one day.  What a
+rule cannot express is for a clerk to decide (`waits_for_clerk`), not for a new rule in a data file.
 
 Refused, with file and line: a rule that is not on the list, a parameter that the rule does not have.
 """
@@ -15,15 +15,18 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from kiban.shared.country import Table
+from kiban.shared.identifiers import check_municipality_code
 
 Values = Mapping[str, JsonValue]
-"""The values of one record, by field."""
+"""The values of one record, or the answers of one application, by field."""
+ANSWERS = ""
+"""What stands for an item where a condition looks at the answers."""
 
 
 class Condition(Protocol):
     @property
     def item(self) -> str:
-        """The item whose record it looks at."""
+        """The item whose record it looks at, or `ANSWERS`."""
         ...
 
     def met(self, values: Values, *, on: date) -> bool:
@@ -87,6 +90,32 @@ class Is:
         return values.get(self.field) == self.value
 
 
+@dataclass(frozen=True, slots=True)
+class LiesIn:
+    """An address that the citizen chose is one of this municipality's."""
+
+    answer: str
+    municipality: str
+    item: str = ANSWERS
+
+    def met(self, values: Values, *, on: date) -> bool:  # noqa: ARG002
+        chosen = values.get(self.answer)
+        return isinstance(chosen, dict) and chosen.get("municipality") == self.municipality
+
+
+@dataclass(frozen=True, slots=True)
+class IsWithinDays:
+    """A day that the citizen named is the day itself, or one of so many days before it."""
+
+    answer: str
+    days: int
+    item: str = ANSWERS
+
+    def met(self, values: Values, *, on: date) -> bool:
+        day = values.get(self.answer)
+        return isinstance(day, str) and 0 <= (on - date.fromisoformat(day)).days <= self.days
+
+
 RULES: dict[str, Callable[[Table], Condition]] = {
     "a-member-is-younger-than": lambda table: AMemberIsYoungerThan(
         table.text("item"), table.text("list"), table.text("field"), table.integer("years")
@@ -98,7 +127,13 @@ RULES: dict[str, Callable[[Table], Condition]] = {
         table.text("item"), table.text("field"), table.integer("value")
     ),
     "is": lambda table: Is(table.text("item"), table.text("field"), table.text("value")),
+    "lies-in": lambda table: LiesIn(
+        table.text("answer"), table.text("municipality", check=check_municipality_code)
+    ),
+    "is-within-days": lambda table: IsWithinDays(table.text("answer"), table.integer("days")),
 }
+ASKED = {"lies-in": "address", "is-within-days": "date"}
+"""The rules that look at an answer, and the type of its question."""
 
 
 def read_condition(table: Table) -> Condition:

@@ -17,6 +17,7 @@ from typing import Literal
 from kiban.gateway.contract import Statement
 from kiban.world.office.agencies import Acceptance
 from kiban.world.office.application import Application
+from kiban.world.office.conditions import ANSWERS, Values
 
 Text = dict[str, str]
 Event = Literal["waiting", "granted", "refused", "returned"]
@@ -100,12 +101,14 @@ def decide(
     acceptance: Acceptance,
     statements: Sequence[Statement],
     *,
+    answers: Values,
     differing: Sequence[str],
     names: Mapping[str, Text],
     on: date,
 ) -> Decision:
     """Grant, refuse, or give to a clerk."""
-    values = {each.item: each.values for each in statements}
+    values: dict[str, Values] = {each.item: each.values for each in statements}
+    values[ANSWERS] = answers
     if acceptance.waits_for_clerk:
         decision = Decision("waiting", WITH_A_CLERK)
     elif all(rule.met(values[rule.item], on=on) for rule in acceptance.grants_when):

@@ -5,11 +5,11 @@ In order, and each step again after a crash:
 
 1. the signature holds, by a certificate in force, over exactly this text
 2. the certified name and date of birth are those of the person whom the office knows under that number
-3. the application is for this office, and its answers are what was asked
+3. the application is for this office, and its answers are what was asked; addresses are written out
 4. the office reads each item for itself, under law or consent; what it has read is kept
 5. what differs from what the citizen saw is named; the value read now counts
 6. it decides by its conditions, or leaves that to a clerk
-7. decision, effects and the receipt's row are one commit; the receipt goes to the portal after it
+7. decision, effects, their announcement and the receipt's row are one commit; the rest goes out after it
 
 A neighbour that is away, or whose clerk must decide first, makes the application wait; it is never a refusal.
 Source: DESIGN 4 (steps 6 and 7), 8.
@@ -22,8 +22,6 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
-
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.gateway.contract import (
     ConsentEnded,
@@ -49,10 +47,11 @@ from kiban.world.office import answers, application, decisions, store
 from kiban.world.office.agencies import Acceptance, Agency, Read
 from kiban.world.office.answers import AnswerWrong, Form
 from kiban.world.office.application import Application
+from kiban.world.office.conditions import Values
 from kiban.world.office.decisions import Decision, Returned, Text
 from kiban.world.office.effects import Decided
 from kiban.world.office.neighbours import Neighbours
-from kiban.world.office.records import OfficeRecords
+from kiban.world.office.records import Entry, OfficeRecords
 
 JAPAN = ZoneInfo("Asia/Tokyo")
 EXAMINE, TELL = "examine", "tell"
@@ -122,11 +121,12 @@ class Examination:
         acceptance = self.rules.acceptance(found.accepted.procedure)
         certified = await self._certified(found)
         await self._check_applicant(found, certified)
-        await self._check_content(found, signed)
+        told = await self._told(found, signed)
         statements = await self._read_all(found, signed, acceptance)
         return decisions.decide(
             acceptance,
             statements,
+            answers=told,
             differing=decisions.changed(signed, statements),
             names=self.rules.item_names,
             on=_day(self.clock()),
@@ -157,13 +157,14 @@ class Examination:
         ):
             raise Returned(decisions.NOT_THE_APPLICANT)
 
-    async def _check_content(self, found: store.Application, signed: Application) -> None:
+    async def _told(self, found: store.Application, signed: Application) -> Values:
+        """What the citizen answered, checked, with each address written out."""
         expected = (found.accepted.procedure, self.rules.agency.id)
         if (signed.procedure, signed.office) != expected:
             raise Returned(decisions.NOT_FOR_US)
         form = self.rules.forms[signed.procedure]
         try:
-            await answers.check(form.questions, signed.answers, self.neighbours.references)
+            return await answers.check(form.questions, signed.answers, self.neighbours.references)
         except AnswerWrong as wrong:
             raise Returned(decisions.ANSWER_WRONG, wrong.field) from wrong
 
@@ -259,14 +260,15 @@ class Examination:
 
     async def _settle(self, found: store.Application, decision: Decision) -> None:
         accepted, now = found.accepted, self.clock()
+        entries = await self._entries(found, now) if decision.event == "granted" else []
         async with self.db.begin() as connection:
             noted = await store.note_state(
                 connection, accepted.application, decision.event, decision.message, now
             )
             if not noted:
                 return
-            if decision.event == "granted":
-                await self._apply(connection, found, now)
+            for entry in entries:
+                await self.records.change(connection, accepted.person, entry)
             receipt = Receipt(
                 application=accepted.application,
                 office=self.rules.agency.id,
@@ -283,23 +285,23 @@ class Examination:
                 at=now,
             )
 
-    async def _apply(
-        self, connection: AsyncConnection, found: store.Application, at: datetime
-    ) -> None:
-        readings = await store.kept_readings(connection, found.accepted.application)
+    async def _entries(self, found: store.Application, at: datetime) -> list[Entry]:
+        """What a grant writes.  Made before the transaction, because the registry says how an address is written."""
+        effects = self.rules.acceptance(found.accepted.procedure).applies
+        if not effects:
+            return []
+        try:
+            told = await self._told(found, application.read(found.accepted.signed.application))
+        except Returned as returned:
+            raise NotYet("an answer that could be taken is no longer one") from returned
+        async with self.db.read() as connection:
+            readings = await store.kept_readings(connection, found.accepted.application)
         decided = Decided(
-            answers=application.read(found.accepted.signed.application).answers,
+            answers=told,
             readings={each.item: each.statement.values for each in readings if each.statement},
             on=_day(at),
         )
-        for effect in self.rules.acceptance(found.accepted.procedure).applies:
-            await self.records.change(
-                connection,
-                found.accepted.person,
-                effect.item,
-                effect.values(decided),
-                as_of=_day(at),
-            )
+        return [Entry(each.item, each.values(decided), each.as_of(decided)) for each in effects]
 
 
 def _day(at: datetime) -> date:

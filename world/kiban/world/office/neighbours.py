@@ -8,15 +8,41 @@ An office never asks another office directly, and never the core.
 from dataclasses import dataclass
 from typing import Protocol
 
-from kiban.gateway.contract import InquiryReply, InquiryRequest, Receipt, Statement
+from kiban.gateway.contract import (
+    AnnouncementReceipt,
+    AnnouncementRequest,
+    ChangeFeed,
+    InquiryReply,
+    InquiryRequest,
+    Receipt,
+    Statement,
+    SubscriptionReply,
+    SubscriptionRequest,
+)
 from kiban.identity.authority.contract import SignatureVerification, SignatureVerificationReply
 from kiban.registry.client import RegistryClient
 from kiban.registry.contract import CheckDigitWrong, UnknownLegalEntity, UnknownTown
 from kiban.shared.problems import Malformed
-from kiban.world.office.answers import References, UnknownReference
+from kiban.world.office.answers import References, Town, UnknownReference
 
 
-class Mesh(Protocol):
+class News(Protocol):
+    """The office's own gateway, for news: what the office tells of its records, and hears of others'."""
+
+    async def announce(self, request: AnnouncementRequest) -> AnnouncementReceipt:
+        """Tell that an item of these people changed; the same announcement again is one."""
+        ...
+
+    async def subscribe(self, request: SubscriptionRequest) -> SubscriptionReply:
+        """Ask to hear of changes until a time that the reply names; asking again renews it."""
+        ...
+
+    async def read_changes(self, after: int) -> ChangeFeed:
+        """What the gateway has heard: which item of whom changed, never what it says."""
+        ...
+
+
+class Mesh(News, Protocol):
     """The office's own gateway, from inside."""
 
     async def inquire(self, request: InquiryRequest) -> InquiryReply:
@@ -66,11 +92,12 @@ class Registers:
         if entity.withdrawn:
             raise UnknownReference
 
-    async def check_town(self, town: str) -> None:
-        """Return silently if the registry lists this town."""
+    async def find_town(self, town: str) -> Town:
+        """The town that the registry lists under this id."""
         try:
             found = await self.client.read_town(town)
         except (UnknownTown, Malformed) as problem:
             raise UnknownReference from problem
         if found.withdrawn:
             raise UnknownReference
+        return Town(found.municipality, found.address)

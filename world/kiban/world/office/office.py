@@ -2,15 +2,20 @@
 One office, whole: records and desk for its gateway, and the work that goes on behind them.
 
 The office has a database of its own, as an agency's business system does beside its gateway; both live in one process
-here.  The gateway is made with `records` and `desk`; then `run` works with the neighbours until it is cancelled.
+here.  The gateway is made with `records` and `desk`; once the office has met its neighbours, `run` works with them
+until it is cancelled.
 
     office = Office(cast, "kamakura", db=db, clock=clock, country=folder)
     await office.prepare()
     gateway = create_app(settings, records=office.records, desk=office.desk, …)
-    await office.run(Neighbours(mesh, authority, references))
+    office.meet(Neighbours(mesh, authority, references))
+    await office.run()
 """
 
+import asyncio
+import secrets
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from kiban.shared.clock import Clock
@@ -22,8 +27,9 @@ from kiban.world.office import answers, store
 from kiban.world.office.decisions import Decision
 from kiban.world.office.desk import OfficeDesk
 from kiban.world.office.examination import EXAMINE, TELL, Examination, Rules
+from kiban.world.office.following import FOLLOW, LONGEST_DELAY, Following, Keeper
 from kiban.world.office.neighbours import Neighbours
-from kiban.world.office.records import NothingToDecide, OfficeRecords
+from kiban.world.office.records import ANNOUNCE, NothingToDecide, OfficeRecords
 from kiban.world.office.store import Application
 
 POLL = 0.5
@@ -41,8 +47,11 @@ class Office:
         self._clock = clock
         self._handlers: dict[str, Handler] = {}
         self._examination: Examination | None = None
+        self._following: Following | None = None
+        self.keepers: dict[str, Keeper] = {}
+        """Who is told of a followed record, by the item that is written, before the office itself keeps it."""
         self.outbox = Outbox(db, store.outbox, self._handlers, clock, poll=POLL)
-        self.records = OfficeRecords(self.agency, db, clock)
+        self.records = OfficeRecords(self.agency, db, self.outbox, clock)
         self.desk = OfficeDesk(self.agency, db, self.outbox, clock)
         self.rules = Rules(
             self.agency,
@@ -60,19 +69,38 @@ class Office:
         """Bring the office's tables to their last version."""
         await self._db.migrate("kiban.world.office")
 
-    def meet(self, neighbours: Neighbours) -> Examination:
-        """Learn whom to ask; only then can applications be examined."""
+    def meet(self, neighbours: Neighbours) -> None:
+        """Learn whom to ask; only then can applications be examined, and others' records be followed."""
         self._examination = Examination(
             self.rules, self.records, self._db, self.outbox, self._clock, neighbours
         )
         self._handlers[EXAMINE] = self._examination.examine
         self._handlers[TELL] = self._examination.tell
-        return self._examination
+        self._following = Following(
+            self.agency,
+            self.records,
+            self._db,
+            self.outbox,
+            self._clock,
+            neighbours.mesh,
+            self.keepers,
+            _moment,
+        )
+        self._handlers[ANNOUNCE] = self._following.announce
+        self._handlers[FOLLOW] = self._following.follow
 
-    async def run(self, neighbours: Neighbours) -> None:
-        """Examine and tell for ever; cancel to stop."""
-        self.meet(neighbours)
-        await self.outbox.run()
+    async def run(self) -> None:
+        """Examine, tell and follow for ever; cancel to stop."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self.outbox.run())
+            if self.agency.follows:
+                group.create_task(self.following.run())
+
+    @property
+    def following(self) -> Following:
+        if self._following is None:
+            raise RuntimeError("the office has not met its neighbours")
+        return self._following
 
     # --- the clerk ------------------------------------------------------------------------------
 
@@ -94,3 +122,8 @@ class Office:
     async def laid_aside(self) -> list[DeadLetter]:
         """What no neighbour will ever take: for the operator."""
         return await self.outbox.dead()
+
+
+def _moment() -> timedelta:
+    """A time of chance up to the longest delay; from a source that nobody can foretell."""
+    return LONGEST_DELAY * secrets.SystemRandom().random()

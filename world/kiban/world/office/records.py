@@ -5,8 +5,10 @@ What is held is answered at once, unless the record is protected (withheld becau
 it looks as if nothing were held) or marked for a clerk's eye (自動応答不可): then the inquirer waits until a clerk has
 decided for this inquirer and this version of the record.
 
+A change that is to be announced enters the office's outbox in the transaction that writes it: once for each version.
+
 Refused: a decision on something that nobody asked, or that was decided before.
-Sources: DESIGN 5.3 (a provider's own flags).
+Sources: DESIGN 5.3 (a provider's own flags), 5.5 (changes).
 """
 
 import json
@@ -17,15 +19,20 @@ from datetime import date, datetime
 from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kiban.gateway.contract import Attributes, Reading
+from kiban.gateway.contract import AnnouncementRequest, Attributes, Reading
 from kiban.shared import canonical
 from kiban.shared.clock import Clock
-from kiban.shared.database import Database
+from kiban.shared.database import Database, hold
+from kiban.shared.exchanges import new_id
 from kiban.shared.gathering import Gathering, looking
+from kiban.shared.outbox import Outbox
 from kiban.shared.problems import Problem
 from kiban.world.office import store
 from kiban.world.office.agencies import Agency
-from kiban.world.office.store import Change, Consultation, Kept
+from kiban.world.office.store import Consultation, Kept
+
+ANNOUNCE = "announce"
+"""Topic of the office's outbox."""
 
 
 class NothingToDecide(Problem):
@@ -34,7 +41,7 @@ class NothingToDecide(Problem):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A record as the country's files give it."""
+    """A record as the country's files give it, or as the office itself will write it."""
 
     item: str
     values: Mapping[str, JsonValue]
@@ -59,6 +66,7 @@ class OfficeRecords:
 
     agency: Agency
     db: Database
+    outbox: Outbox
     clock: Clock
     _found: Gathering[tuple[str, str], Kept | None] = field(init=False)
 
@@ -133,28 +141,43 @@ class OfficeRecords:
         if kept is not None and version != kept.version:
             await self.announce(connection, person, entry.item, version)
 
-    async def change(
-        self,
-        connection: AsyncConnection,
-        person: str,
-        item: str,
-        values: Mapping[str, JsonValue],
-        *,
-        as_of: date,
-    ) -> None:
-        """Write the next version of a record in the caller's transaction."""
-        version = await store.write_record(connection, person, item, values, as_of=as_of)
-        await self.announce(connection, person, item, version)
+    async def change(self, connection: AsyncConnection, person: str, entry: Entry) -> None:
+        """
+        Write a record in the caller's transaction, and announce it if it now says something else.
+
+        Whether it is protected stays as it is.
+        """
+        await hold(connection, f"office record {person} {entry.item}")
+        kept = await store.find_record(connection, person, entry.item)
+        version = await store.write_record(
+            connection,
+            person,
+            entry.item,
+            entry.values,
+            as_of=entry.as_of,
+            flag=kept.flag if kept else entry.flag,
+        )
+        if kept is None or version != kept.version:
+            await self.announce(connection, person, entry.item, version)
 
     async def announce(
         self, connection: AsyncConnection, person: str, item: str, version: int
     ) -> None:
-        """Put a change into the office's feed, if the office announces this item."""
-        holding = self.agency.holding(item)
-        if holding is not None and holding.announces:
-            await store.note_change(connection, person, item, version, self.clock())
+        """
+        Put the announcement of a version into the outbox, if the office announces this item.
 
-    async def changes(self, after: int = 0) -> list[Change]:
-        """The feed of announced changes: which item of whom, never what it says."""
-        async with self.db.look() as connection:
-            return await store.changes_after(connection, after)
+        Its id is drawn, not computed: whoever guesses the office's number for a person could try a computed one.
+        """
+        holding = self.agency.holding(item)
+        if holding is None or holding.announces is None:
+            return
+        request = AnnouncementRequest(
+            id=new_id(), affair=holding.announces, item=item, people=[person]
+        )
+        await self.outbox.put(
+            connection,
+            ANNOUNCE,
+            request.model_dump(mode="json"),
+            key=f"{person} {item} {version}",
+            at=self.clock(),
+        )

@@ -1,5 +1,5 @@
 """
-What an office keeps in its own database: people, records, consultations, changes, applications.
+What an office keeps in its own database: people, records, consultations, applications.
 
 This is the agency's business system (業務システム), apart from its gateway: it knows people by its own numbers and has
 no pseudonym.  A record's version rises with each change; applications are added and then decided once.
@@ -12,7 +12,6 @@ from typing import Any
 
 from pydantic import JsonValue
 from sqlalchemy import (
-    BigInteger,
     Boolean,
     Column,
     Integer,
@@ -33,7 +32,6 @@ from kiban.shared.outbox import outbox_table
 
 metadata = MetaData()
 outbox = outbox_table(metadata)
-_NUMBER = BigInteger().with_variant(Integer, "sqlite")
 
 people = Table(
     "office_people",
@@ -65,15 +63,6 @@ consultations = Table(
     Column("allowed", Boolean),
     Column("decided_at", Instant),
     PrimaryKeyConstraint("person", "item", "inquirer", "version"),
-)
-changes = Table(
-    "office_changes",
-    metadata,
-    Column("number", _NUMBER, primary_key=True),
-    Column("person", String(64), nullable=False),
-    Column("item", String(63), nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("at", Instant, nullable=False),
 )
 applications = Table(
     "office_applications",
@@ -194,29 +183,6 @@ def _version(known: Kept | None, values: Mapping[str, JsonValue], as_of: date) -
         return 1
     same = (known.held.values, known.held.as_of) == (dict(values), as_of.isoformat())
     return known.version + (not same)
-
-
-async def note_change(
-    connection: AsyncConnection, person: str, item: str, version: int, at: datetime
-) -> None:
-    row = {"person": person, "item": item, "version": version, "at": at}
-    await connection.execute(changes.insert().values(row))
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """That a record changed: never its values."""
-
-    number: int
-    person: str
-    item: str
-    version: int
-
-
-async def changes_after(connection: AsyncConnection, number: int) -> list[Change]:
-    c = changes.c
-    query = select(c.number, c.person, c.item, c.version).where(c.number > number)
-    return [Change(*row) for row in await connection.execute(query.order_by(c.number).limit(1000))]
 
 
 # --- consultations --------------------------------------------------------------------------------
