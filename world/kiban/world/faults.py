@@ -18,7 +18,6 @@ from typing import Annotated, Protocol
 from fastapi import Depends, FastAPI
 from pydantic import BaseModel, ConfigDict, Field
 
-from kiban.gateway.contract import Attributes
 from kiban.shared.access import Operator
 from kiban.shared.clock import Clock
 from kiban.shared.http import Http
@@ -165,7 +164,7 @@ class Gateway(Protocol):
 class LossReport(Protocol):
     """The resident network, as far as a lost card concerns it."""
 
-    async def report_loss(self, attributes: Attributes) -> None: ...
+    async def report_loss(self, persona: str) -> None: ...
 
 
 def make_unreliable(app: FastAPI, clock: Clock, operator_key: Secret) -> Faults:
@@ -190,7 +189,7 @@ def add_revocation(faults: Faults, people: People, network: Callable[[], LossRep
         if setting.persona is None or all(each.id != setting.persona for each in people):
             known = ", ".join(each.id for each in people if each.card)
             raise FaultUnclear("say whose certificates: persona", expected=known)
-        await network().report_loss(people[setting.persona].attributes())
+        await network().report_loss(setting.persona)
 
     async def stay() -> None:
         raise FaultStays("a revoked certificate stays revoked")

@@ -28,8 +28,10 @@ from kiban.shared.membership import Members, SignedHttp
 from kiban.shared.problems import Problem
 from kiban.shared.settings import Secret
 from kiban.world.cast import Cast
+from kiban.world.office.conditions import Values
 from kiban.world.office.neighbours import Mesh, Neighbours, Registers
 from kiban.world.office.office import Office
+from kiban.world.people import FOUR_ATTRIBUTES
 from kiban.world.population import (
     CardOffice,
     OfficePopulation,
@@ -139,6 +141,12 @@ def move_vault_in(
         card_office=vault_app.CardOffice(card_office_secret),
     )
     app.state.network = lambda: network[-1]
+    office: Office = app.state.office
+
+    async def change(person: str, values: Values, number: int) -> None:
+        await network[-1].change(person, values, number)
+
+    office.keepers[FOUR_ATTRIBUTES] = change
 
     async def prepare() -> None:
         await around.db.migrate("kiban.world.vault")

@@ -24,6 +24,10 @@ class SeveralMatch(Problem):
     slug, title, status = "several-match", "More than one resident has these four attributes", 409
 
 
+class AddressUnclear(Problem):
+    slug, title, status = "address-unclear", "The address does not say which town it means", 422
+
+
 class CardCertification(Shape):
     """The card office has made a card: whose it is, and what its two keys ask to be certified."""
 

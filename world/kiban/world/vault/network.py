@@ -7,8 +7,12 @@ Taking a pseudonym (取得番号), from here:
 2. exactly one resident has them, or the request is refused
 3. the authority makes a token for that member and that resident; the token goes back, and nothing else
 
-As registrar it also passes on what cards ask to be certified, and ends the certificates of cards that were lost.
-Source: DESIGN 5.1 (issue), 6.
+As registrar it also passes on what cards ask to be certified, ends the certificates of cards that were lost, and
+tells the authority what has changed of a person: what certifies the earlier attributes ends there.  An address is a
+text in a record and ids at the authority, so the registry is asked which town the text means.
+
+Refused (`AddressUnclear`): an address whose town the registry cannot tell.
+Source: DESIGN 5.1 (issue), 6; 公的個人認証法 第12条 (attributes that changed).
 """
 
 from collections.abc import Iterable
@@ -30,13 +34,15 @@ from kiban.identity.authority.contract import (
     TokenReply,
 )
 from kiban.registry.client import RegistryClient
+from kiban.registry.contract import AddressText, Town
 from kiban.shared import encoding
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.problems import NotFound
+from kiban.world.office.conditions import Values
 from kiban.world.people import Persona, Place, person_number
 from kiban.world.vault import residents, store
-from kiban.world.vault.contract import CardCertification
+from kiban.world.vault.contract import AddressUnclear, CardCertification
 from kiban.world.vault.residents import Resident
 from kiban.world.vault.store import Residents
 
@@ -99,6 +105,41 @@ class ResidentNetwork:
             "the registry has no such town under this postal code", sent=place.postal_code
         )
 
+    # --- changes ------------------------------------------------------------------------------
+
+    async def change(self, person: str, values: Values, number: int) -> None:
+        """
+        Take in a person's latest attributes, unless a later change is known; `number` tells which is later.
+
+        The authority is told what the vault says until that is what it was told: so two changes that overtake each
+        other, and one that was interrupted anywhere, end with the same attributes on both sides.
+        """
+        place = await self._place(str(values["address"]))
+        async with self.db.begin() as connection:
+            await self.residents.change(connection, person, values, place, number)
+        resident = await self._resident(person)
+        while True:
+            await self.authority.change_attributes(await self._registration(resident))
+            told, resident = resident, await self._resident(person)
+            if told.attributes == resident.attributes:
+                return
+
+    async def _resident(self, person: str) -> Resident:
+        async with self.db.look() as connection:
+            return await self.residents.find(connection, person)
+
+    async def _place(self, text: str) -> Place:
+        """The place that an address means, by the one town with which it begins."""
+        answer = await self.registry.resolve_address(AddressText(text=text))
+        match [each.town for each in answer.candidates if _begins(text, each.town)]:
+            case [Town(postal_codes=[code, *_]) as town]:
+                rest = text.removeprefix(town.address)
+                return Place(town.municipality, code.code, town.name, rest, text)
+            case _:
+                raise AddressUnclear(
+                    rule="the address begins with one town, written as the registry does"
+                )
+
     # --- acquisition --------------------------------------------------------------------------
 
     async def acquire(self, bearer: str, attributes: Attributes) -> TokenReply:
@@ -134,12 +175,12 @@ class ResidentNetwork:
             await self._end(resident.person)
         return issued
 
-    async def report_loss(self, attributes: Attributes) -> None:
-        """Somebody's card was lost: its certificates end."""
-        resident = await self._the_one(attributes)
+    async def report_loss(self, persona: str) -> None:
+        """Somebody's card was lost: its certificates end, wherever its holder has moved since."""
+        person = person_number(self.agency, persona)
         async with self.db.begin() as connection:
-            await store.note_lost(connection, resident.person)
-        await self._end(resident.person)
+            await store.note_lost(connection, person)
+        await self._end(person)
 
     async def end_lost_cards(self) -> None:
         """Finish what an interruption may have left: no certificate of a lost card stays in force."""
@@ -161,6 +202,10 @@ class ResidentNetwork:
             )
             async with self.db.begin() as connection:
                 await store.note_ended(connection, certificate.number, self.clock())
+
+
+def _begins(text: str, town: Town | None) -> bool:
+    return town is not None and text.startswith(town.address)
 
 
 def _certificates(issued: CardCertificates) -> list[tuple[str, str]]:

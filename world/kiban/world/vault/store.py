@@ -1,7 +1,8 @@
 """
 What the vault keeps: residents with their two numbers, wrapped, and the serials of the cards given out.
 
-A resident's numbers follow from the place at which they were entered and never change.
+A resident's numbers follow from the place at which they were entered and never change; attributes do, and `changed`
+is the number of the latest change.
 """
 
 from collections.abc import Sequence
@@ -30,7 +31,8 @@ from kiban.gateway.contract import Attributes
 from kiban.shared.database import Blob, Instant, JSONDocument, hold, insert_new
 from kiban.shared.identifiers import MyNumber, ResidentRecordCode
 from kiban.shared.keyring import Wrapping
-from kiban.world.people import Persona, Place
+from kiban.world.office.conditions import Values
+from kiban.world.people import SEX_BY_REGISTER, Persona, Place
 from kiban.world.vault import numbers
 from kiban.world.vault.residents import Resident, fingerprint
 
@@ -50,6 +52,7 @@ residents = Table(
     Column("code", Blob, nullable=False, unique=True),
     Column("card_lost", Boolean, nullable=False),
     Column("registered_at", Instant),
+    Column("changed", _NUMBER, nullable=False, server_default="0"),
 )
 certificates = Table(
     "vault_certificates",
@@ -99,6 +102,39 @@ class Residents:
             "card_lost": persona.card is not None and persona.card.revoked,
         }
         await connection.execute(residents.insert().values(row))
+
+    async def change(
+        self,
+        connection: AsyncConnection,
+        person: str,
+        values: Values,
+        place: Place,
+        number: int,
+    ) -> None:
+        """Write the attributes of a change, unless a later one was written.  The kana of a name stay as they are."""
+        known = await self.find(connection, person)
+        attributes = Attributes(
+            name=str(values["name"]),
+            name_kana=known.attributes.name_kana,
+            birth_date=str(values["birth_date"]),
+            sex=SEX_BY_REGISTER[str(values["sex"])],
+            address=place.text,
+        )
+        row = {
+            "fingerprint": fingerprint(attributes),
+            "attributes": attributes.model_dump(),
+            "address": asdict(place),
+            "changed": number,
+        }
+        c = residents.c
+        await connection.execute(
+            update(residents).where(c.person == person, c.changed <= number).values(row)
+        )
+
+    async def find(self, connection: AsyncConnection, person: str) -> Resident:
+        """The resident whom the network calls by this number."""
+        query = select(residents).where(residents.c.person == person)
+        return self._resident((await connection.execute(query)).one())
 
     async def matching(
         self, connection: AsyncConnection, attributes: Attributes
