@@ -46,15 +46,6 @@ async def second_window(country: Country, citizen: Citizen) -> Citizen:
     return window
 
 
-async def looks_at(citizen: Citizen, *items: str) -> Page:
-    """Choose own records by provider and item, and approve at the card."""
-    page = await goes(citizen, "/records")
-    chosen = "".join(f"&item={item.replace('/', '%2F')}" for item in items)
-    body = f"csrf={page.form('look').control('csrf').value}{chosen}"
-    await citizen.browser._go("POST", f"{citizen.portal_origin}/records", body.encode())
-    return await citizen.holds_up_card()
-
-
 def token(citizen: Citizen) -> Token:
     host = urlsplit(citizen.portal_origin).hostname or ""
     return Token(citizen.browser.cookies(host)["portal-session"])

@@ -13,7 +13,6 @@ from tests.portal.citizens import (
     at_the_form,
     goes,
     kinds,
-    looks_at,
     number,
     opens_anew,
     operations,
@@ -240,7 +239,7 @@ async def test_a_forged_answer_is_not_shown(country, faults):
     hanako = await arrives(country)
     await faults("accounts").switch_on("answer-forged", FaultSetting(how="altered"))
 
-    await looks_at(hanako, "accounts/bank-account")
+    await hanako.looks_at("accounts/bank-account")
 
     assert "署名を確かめられなかった" in hanako.page.part("record-bank-account").text
 

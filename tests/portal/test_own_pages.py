@@ -11,7 +11,6 @@ from tests.portal.citizens import (
     arrives,
     at_the_form,
     goes,
-    looks_at,
     operations,
     parts,
     token,
@@ -26,7 +25,7 @@ pytestmark = [
 async def test_own_records_are_read_live_for_one_session(country):
     maria = await arrives(country, "maria")
 
-    await looks_at(maria, "kamakura/resident-record")
+    await maria.looks_at("kamakura/resident-record")
 
     assert "MARIA" in maria.page.part("record-resident-record").text
     await maria.logs_out()
@@ -137,7 +136,7 @@ async def test_the_portal_keeps_no_name_no_value_and_no_certificate(country):
 
 async def test_the_history_agrees_with_an_offices_own_record(country):
     hanako = await at_the_form(country)
-    await looks_at(hanako, "tax/exchange-records")
+    await hanako.looks_at("tax/exchange-records")
     await country.settles()
 
     await goes(hanako, "/history")

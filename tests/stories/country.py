@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
-from sqlalchemy import text
+from sqlalchemy import select
 from starlette.types import Receive, Scope, Send
 
 from kiban.deploy import house as house_
@@ -26,10 +26,10 @@ from kiban.shared.http import Http, HttpxHttp
 from kiban.world import cast
 from kiban.world.citizen import Citizen
 from kiban.world.moving_in import settled as settled_in
+from kiban.world.office.following import FOLLOW, LONGEST_DELAY
+from kiban.world.office.office import Office
 from kiban.world.people import People
 from tests.registry.places import postal_file
-
-OPEN_ROWS = text("SELECT count(*) FROM outbox WHERE done_at IS NULL AND dead_at IS NULL")
 
 
 class Address:
@@ -91,28 +91,36 @@ class Country:
         for outbox in self._outboxes():
             moved += await outbox.drain()
         await self.apps["core"].state.core.integrator.integrate()
-        for role, app in self.apps.items():
-            if role.startswith("gateway:"):
-                await app.state.gateway.keep_up()
+        for app in self.apps.values():
+            if gateway := getattr(app.state, "gateway", None):
+                await gateway.keep_up()
+        for office in self._offices():
+            moved += await office.following.keep_up()
         moved += await self.apps["portal"].state.parts.receipts.poll()
         return moved + await self._under_way()
 
     async def _under_way(self) -> int:
-        """Count the rows that a courier of the application itself is carrying just now."""
-        found = 0
+        """Count the rows that wait, or that a courier of the application itself is carrying just now."""
+        found: list[str] = []
         for outbox in self._outboxes():
+            c = outbox._table.c
+            rows = select(c.topic).where(c.done_at.is_(None), c.dead_at.is_(None))
             async with outbox._db.read() as connection:
-                found += (await connection.execute(OPEN_ROWS)).scalar_one()
+                found += (await connection.execute(rows)).scalars()
+        if FOLLOW in found:
+            self.clock.advance(LONGEST_DELAY)  # an office lets a moment pass before it asks
         if found:
             await asyncio.sleep(0.005)
-        return found
+        return len(found)
+
+    def _offices(self) -> list[Office]:
+        found = (getattr(app.state, "office", None) for app in self.apps.values())
+        return [office for office in found if isinstance(office, Office)]
 
     def _outboxes(self) -> list[Any]:
-        found = [self.apps["portal"].state.parts.outbox]
-        for role, app in self.apps.items():
-            if role.startswith("gateway:"):
-                found += [app.state.gateway.standing.outbox, app.state.office.outbox]
-        return found
+        named = (getattr(app.state, "outboxes", {}) for app in self.apps.values())
+        others = [outbox() for outboxes in named for outbox in outboxes.values()]
+        return [self.apps["portal"].state.parts.outbox, *others]
 
 
 @asynccontextmanager

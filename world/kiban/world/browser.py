@@ -29,6 +29,10 @@ class PageRefused(AssertionError):  # noqa: N818  named by what is wrong
     """The page says that something could not be done."""
 
 
+Entry = str | bool | tuple[str, ...]
+"""What goes into a field: a text, whether a box is ticked, or which of several boxes of one name are."""
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Page:
     """What the browser shows now."""
@@ -120,7 +124,7 @@ class Browser:
         return await self.open(self.shown.link(link).href)
 
     async def submit(
-        self, form: str, values: Mapping[str, str | bool] | None = None, *, button: str = ""
+        self, form: str, values: Mapping[str, Entry] | None = None, *, button: str = ""
     ) -> Page:
         """Fill in a form as it stands, and send it; `button` is the name of the one that is pressed."""
         found = self.shown.form(form)
@@ -219,7 +223,7 @@ def _ended(max_age: str, expires: str, now: datetime) -> bool:
     return bool(expires) and parsedate_to_datetime(expires) <= now
 
 
-def _filled(form: Form, values: Mapping[str, str | bool]) -> list[tuple[str, str]]:
+def _filled(form: Form, values: Mapping[str, Entry]) -> list[tuple[str, str]]:
     for name in values:
         form.control(name)
     return [
@@ -229,7 +233,7 @@ def _filled(form: Form, values: Mapping[str, str | bool]) -> list[tuple[str, str
     ]
 
 
-def _sent(control: Control, values: Mapping[str, str | bool]) -> str | None:
+def _sent(control: Control, values: Mapping[str, Entry]) -> str | None:
     if control.name not in values:
         return control.value
     match values[control.name]:
@@ -237,6 +241,8 @@ def _sent(control: Control, values: Mapping[str, str | bool]) -> str | None:
             return control.choices[0]
         case False:
             return None
+        case tuple() as ticked:
+            return next((each for each in control.choices if each in ticked), None)
         case str() as text:
             if control.choices and text not in control.choices:
                 choices = ", ".join(control.choices)

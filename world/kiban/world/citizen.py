@@ -150,6 +150,12 @@ class Citizen:
         page = accepted(await self.browser.open(f"{self.portal_origin}/history"))
         return [_marked(part.attributes) for part in page.parts("line")]
 
+    async def looks_at(self, *records: str) -> Page:
+        """Choose own records, each as provider/item, approve at the card, and see them."""
+        await self.browser.open(f"{self.portal_origin}/records")
+        accepted(await self.browser.submit("look", {"item": records}))
+        return accepted(await self.holds_up_card())
+
     async def notices(self) -> list[str]:
         """What offices wrote, newest first, as it can be read."""
         page = accepted(await self.browser.open(f"{self.portal_origin}/notices"))

@@ -88,6 +88,7 @@ def move_in(app: FastAPI, office: Office, cast: Cast, around: Surroundings) -> P
     gateway: Gateway = app.state.gateway
     progress = _tells_progress(app, "office")
     app.state.office = office
+    app.state.outboxes["office"] = lambda: office.outbox
 
     async def live(stack: AsyncExitStack) -> None:
         office.meet(
