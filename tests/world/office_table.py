@@ -141,10 +141,10 @@ class Elsewhere:
         changes = [each for each in self.heard if each.number > after][:2]
         return ChangeFeed(changes=changes, next=changes[-1].number if changes else after)
 
-    def hears(self, item: str, person: str) -> None:
-        """An item of a person has changed."""
+    def hears(self, item: str, person: str, *, by: str | None = None) -> None:
+        """An item of a person has changed; `by` announced it to this office alone."""
         number = len(self.heard) + 1
-        self.heard.append(Changed(number=number, person=person, item=item, at=1_775_000_000))
+        self.heard.append(Changed(number=number, person=person, item=item, by=by, at=1_775_000_000))
 
 
 @dataclass

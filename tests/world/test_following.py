@@ -193,6 +193,7 @@ async def test_news_of_what_it_does_not_follow_is_passed_by(tax, clock):
     tax.mesh.hears("resident-record", tax.person)
     moved(tax)
     tax.mesh.hears("income", tax.person)
+    tax.mesh.hears("four-attributes", tax.person, by="kamakura")
 
     await moments_pass(tax, clock)
     assert await tax.office.following.keep_up() == 0

@@ -150,6 +150,7 @@ class Following:
             heard += len(feed.changes)
 
     def _letters(self, changes: Sequence[Changed]) -> list[Letter]:
+        """What the change office told; what one member tells this office alone is no news of a record it follows."""
         return [
             letter(
                 FOLLOW,
@@ -164,7 +165,7 @@ class Following:
             )
             for each in changes
             for follow in self.agency.follows
-            if follow.item == each.item
+            if follow.item == each.item and each.by is None
         ]
 
     # --- steps 4 to 6 -------------------------------------------------------------------------
