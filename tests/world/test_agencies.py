@@ -12,6 +12,7 @@ from kiban.world.office.agencies import Read
 from kiban.world.office.conditions import AMemberIsYoungerThan, IsAtMost
 from kiban.world.office.effects import Decided
 
+DAY = date(2026, 4, 1)
 LIBRARY = """\
 id = "library"
 name = { ja = "図書館（模擬）", en = "Library (SIMULATED)" }
@@ -81,7 +82,7 @@ def test_a_new_agency_is_one_more_file(country):
     acceptance = library.acceptance("child-allowance")
     assert acceptance.waits_for_clerk
     assert library.acceptance("moving") is None
-    decided = Decided({"employer": "9123"}, {"income": {"total_income_yen": 5}}, date(2026, 4, 1))
+    decided = Decided({"employer": "9123"}, {"income": {"total_income_yen": 5}}, DAY)
     assert acceptance.applies[0].values(decided) == {
         "name": "9123",
         "income": 5,
@@ -104,6 +105,27 @@ def test_a_new_agency_is_one_more_file(country):
         ('{ item = "household", set', '{ item = "income", set', "item: library does not hold inc"),
         ('"read", item = "income"', '"read", item = "health"', "set: health is not among what"),
         ('from = "day"', 'from = "night"', "from: expected one of answer, address, read"),
+        (
+            'rule = "is", item = "income", field = "year", value = "2024"',
+            'rule = "lies-in", answer = "employer", municipality = "142042"',
+            "answer: the procedure asks no address called employer",
+        ),
+        (
+            'rule = "is", item = "income", field = "year", value = "2024"',
+            'rule = "lies-in", answer = "child_lives_elsewhere", municipality = "142043"',
+            "municipality: ",
+        ),
+        (
+            'rule = "is", item = "income", field = "year", value = "2024"',
+            'rule = "is-within-days", answer = "from_month", days = 3',
+            "answer: the procedure asks no date called from_month",
+        ),
+        (
+            '{ item = "household", set',
+            '{ item = "household", since = "from_month", set',
+            "since: the procedure asks no date called from_month",
+        ),
+        ('from = "answer"', 'from = "address"', "set: the procedure asks no address called emplo"),
         ('id = "library"', 'id = "accounts"', "id: another agency has this id"),
         ('id = "library"', 'id = "Library"', "id: 'Library' is no member's name"),
     ],
@@ -126,3 +148,104 @@ def test_a_wrong_country_is_not_played(tmp_path):
 
     with pytest.raises(CountryWrong):
         cast.load_checked(tmp_path / "country")
+
+
+# --- what it follows ------------------------------------------------------------------------------
+
+READER = """\
+id = "library"
+name = { ja = "図書館（模擬）", en = "Library (SIMULATED)" }
+domain = "library"
+
+[[holds]]
+item = "registered-address"
+announces = "reading"
+
+[[holds]]
+item = "income"
+
+[[follows]]
+item = "four-attributes"
+provider = "resident-network"
+affair = "reading"
+applies = [
+    { item = "registered-address", set = [
+        { field = "address", from = "read", item = "four-attributes", name = "address" },
+        { field = "kept", from = "read", item = "income", name = "year" },
+        { field = "since", from = "day" },
+        { field = "kind", from = "text", name = "reader" },
+    ] },
+]
+
+[[follows]]
+item = "resident-record"
+provider = "kamakura"
+affair = "reading"
+applies = [{ item = "income", set = [{ field = "year", from = "day" }] }]
+"""
+
+
+def test_what_an_office_follows_is_in_its_file(country):
+    agencies, mistakes = country(READER)
+
+    assert mistakes == []
+    follow = agencies["library"].follow("four-attributes", "resident-network")
+    assert (follow.affair, follow.own) == ("reading", ("income",))
+    assert agencies["library"].follow("four-attributes", "kamakura") is None
+    decided = Decided({}, {"four-attributes": {"address": "A"}, "income": {"year": 1}}, DAY)
+    (effect,) = follow.applies
+    assert effect.values(decided) == {
+        "address": "A",
+        "kept": 1,
+        "since": "2026-04-01",
+        "kind": "reader",
+    }
+    assert effect.as_of(decided) == DAY
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('provider = "kamakura"', 'provider = "kamakure"', "provider: there is no agency kamakure"),
+        ('provider = "kamakura"', 'provider = "library"', "provider: an office has no need to"),
+        ('provider = "kamakura"', 'provider = "tax"', "item: tax does not hold resident-record"),
+        ('item = "resident-record"', 'item = "household"', "item: kamakura does not announce that"),
+        ('applies = [{ item = "income"', 'applies = [{ item = "loans"', "item: library does not"),
+        (
+            'field = "year", from = "day"',
+            'field = "year", from = "answer"',
+            "from: expected one of",
+        ),
+        ('field = "year", from = "day"', 'field = "year", from = "address"', "from: expected one"),
+        ('item = "income", set', 'item = "income", since = "moved_on", set', "unknown key 'since'"),
+        ('"read", item = "income"', '"read", item = "loans"', "set: loans is not among what"),
+        ('announces = "reading"', "announces = true", "announces: expected text"),
+        ('affair = "reading"\napplies = [{', "applies = [{", "affair is missing: expected text"),
+        ("applies = [{ item", "applied = [{ item", "applies: expected at least 1 of"),
+    ],
+)
+def test_each_mistake_in_what_it_follows_is_named_with_its_line(country, old, new, said):
+    assert READER.count(old) == 1
+    wrong = READER.replace(old, new)
+
+    _, mistakes = country(wrong)
+
+    here = wrong[: READER.index(old)].count("\n") + 1
+    assert any(
+        reason.startswith(said) and abs(int(line) - here) <= FAR
+        for line, _, reason in (each.partition(": ") for each in mistakes)
+    ), mistakes
+
+
+FAR = 4
+"""Lines between a key and the head of its table, where the mistake concerns the whole."""
+
+
+def test_an_item_of_a_provider_is_followed_once_and_an_item_under_one_affair(country):
+    again = READER.replace('"resident-record"\nprovider = "kamakura"', FOUR)
+
+    _, mistakes = country(again)
+    assert any("an item of a provider is followed once" in each for each in mistakes), mistakes
+
+
+FOUR = '"four-attributes"\nprovider = "resident-network"'
