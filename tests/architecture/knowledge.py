@@ -12,7 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fastapi import FastAPI
+
+from kiban.changes import store as changes_store
 from kiban.gateway import store as gateway_store
+from kiban.mesh.keys import changes_of
 from kiban.shared import points
 from kiban.shared.http import Http, Reply, origin_of
 from kiban.world.people import Persona
@@ -32,6 +36,7 @@ HOLDS: dict[str, set[str]] = {
     "bank": {"name", "kana", "address"},
     "vault": ATTRIBUTES,
     "gateway": set(),
+    "changes": set(),
     "office:kamakura": ATTRIBUTES | {"income", "account"},
     "office:tax": ATTRIBUTES | {"income"},
     "office:accounts": ATTRIBUTES | {"account"},
@@ -132,20 +137,28 @@ async def points_of(country: Country) -> list[Value]:
     """Every pseudonym that a gateway keeps, and the person point behind each: what no table may ever show."""
     keys = country.apps["core"].state.core.conversion
     found = []
-    for role, app in country.apps.items():
-        if not role.startswith("gateway:"):
+    for app in country.apps.values():
+        if not hasattr(app.state, "gateway"):
             continue
-        member, standing = role.partition(":")[2], app.state.gateway.standing
+        standing, domains = app.state.gateway.standing, await _domains(app)
         async with standing.db.read() as connection:
             rows = (await connection.execute(gateway_store.people.select())).all()
         for row in rows:
-            code = standing.people.unwrap(row.code).value
-            found.append(Value("pseudonym", f"{row.person} at {member}", code))
-            inverse = points.inverse(keys.scalar(member, row.epoch))
-            found.append(
-                Value("person point", f"{row.person} at {member}", points.times(inverse, code))
-            )
+            whose, code = f"{row.person} at {standing.id}", standing.people.unwrap(row.code).value
+            found.append(Value("pseudonym", whose, code))
+            inverse = points.inverse(keys.scalar(domains.get(row.person, standing.id), row.epoch))
+            found.append(Value("person point", whose, points.times(inverse, code)))
     return found
+
+
+async def _domains(app: FastAPI) -> dict[str, str]:
+    """In which domain the change office's pseudonyms are: another one for each item."""
+    office = getattr(app.state, "changes", None)
+    if office is None:
+        return {}
+    async with app.state.gateway.standing.db.read() as connection:
+        rows = (await connection.execute(changes_store.subscriptions.select())).all()
+    return {row.person: changes_of(row.item) for row in rows}
 
 
 def stored(place: Path) -> dict[str, bytes]:

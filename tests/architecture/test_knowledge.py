@@ -23,6 +23,7 @@ from tests.architecture.knowledge import (
 )
 from tests.architecture.scanner import Found, Value, scan
 from tests.stories.country import Country, moved_in, running
+from tests.stories.test_change_of_address import NEW, RECORDS, moves
 
 pytestmark = pytest.mark.xdist_group("knowledge")
 ANSWERS = {"from_month": "2026-05", "confirm": True}
@@ -34,6 +35,9 @@ async def lives(country: Country) -> None:
     await hanako.logs_in()
     await hanako.applies_for("child-allowance", ANSWERS)
     await country.settles()
+    await moves(hanako)
+    await country.settles()
+    await hanako.looks_at(*RECORDS)
     await hanako.history()
     await hanako.notices()
     await taro.goes_to_login()
@@ -89,6 +93,7 @@ async def gathered(place: Path, lived: Path, postal: Path) -> Evidence:
     async with running(settled, postal, wire=wires.wire) as country:
         await lives(country)
         values = [*personal_values(country.people), *await points_of(country)]
+        values.append(Value("address", "hanako, moved", NEW))
         seen = await traces(country)
         said = wires.said(country.house.premises.origins)
     log.removeHandler(heard)

@@ -15,7 +15,13 @@ from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
 from kiban.deploy import clients
-from kiban.gateway.contract import InquiryRequest, SubmissionRequest, TokenUse
+from kiban.gateway.contract import (
+    AnnouncementRequest,
+    InquiryRequest,
+    SubmissionRequest,
+    SubscriptionRequest,
+    TokenUse,
+)
 from kiban.identity.authority.client import AuthorityClient
 from kiban.identity.authority.contract import AcquisitionRequest
 from kiban.identity.login.client import LoginClient
@@ -35,6 +41,7 @@ from tests.stories.country import Country
 
 FORM = b"application/x-www-form-urlencoded"
 PROCEDURE = "child-allowance"
+UPKEEP = "record-upkeep"
 ANSWERS = {"from_month": "2026-05", "confirm": True}
 Scene = Callable[[Asked], Awaitable[Asked]]
 
@@ -67,6 +74,8 @@ class Scenes:
             ("core", "POST", "/tokens"): self._acquisition,
             ("gateway:tax", "POST", "/answers"): self._inquiry("gateway:tax", "/answers"),
             ("gateway:kamakura", "POST", "/submissions"): self._carried,
+            ("changes", "POST", "/subscriptions"): self._subscription,
+            ("changes", "POST", "/announcements"): self._announcement,
             ("login", "POST", f"{OIDC}/token"): self._client,
             ("login", "GET", f"{OIDC}/userinfo"): self._bearing,
             ("login", "GET", "/card-requests/{name}"): self._card_request,
@@ -129,6 +138,25 @@ class Scenes:
         said = {**json.loads(self.submission), "id": new_id()}
         carry = self._gateway("portal").asking.submit(SubmissionRequest.model_validate(said))
         return await self._kept_back("POST", "gateway:kamakura", "/submissions", carry)
+
+    async def _subscription(self, _: Asked) -> Asked:
+        """The tax office is about to subscribe to Hanako's address."""
+        request = SubscriptionRequest(
+            affair=UPKEEP, item="four-attributes", people=[person_number("tax", "hanako")]
+        )
+        act = self._gateway("tax").subscribe(request)
+        return await self._kept_back("POST", "changes", "/subscriptions", act)
+
+    async def _announcement(self, _: Asked) -> Asked:
+        """Kamakura is about to announce that Hanako's record changed."""
+        request = AnnouncementRequest(
+            id=new_id(),
+            affair=UPKEEP,
+            item="resident-record",
+            people=[person_number("kamakura", "hanako")],
+        )
+        act = self._gateway("kamakura").following.send_announcement(request.model_dump())
+        return await self._kept_back("POST", "changes", "/announcements", act)
 
     def _gateway(self, member: str) -> Any:
         return self.country.apps[f"gateway:{member}"].state.gateway

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kiban.deploy import house
+from kiban.deploy.house import role_of
 from kiban.identity.login.contract import OIDC
 from kiban.shared import signatures
 from kiban.shared.members import Identity
@@ -26,6 +27,7 @@ from tests.hostile.operations import Operation, documented, find, pages
 from tests.hostile.scenes import ANSWERS, PROCEDURE, Scenes
 from tests.hostile.wire import Answered, Asked, ask
 from tests.stories.country import Country, running
+from tests.stories.test_change_of_address import moves
 
 MEMBERSHIP = {"member", "portal", "login", "resident-network", "registrar", "newcomer"}
 SIGNED = (b"signature", b"signature-input", b"content-digest")
@@ -154,8 +156,9 @@ class Siege:
 
     def identity(self, member: str) -> Identity:
         """A member's own."""
-        state = {"core": "core", "login": "login"}.get(member, f"gateway:{member}")
-        app = self.country.apps[state]
+        own = {"core", "login"}
+        role = member if member in own else role_of(self.country.house.country, member)
+        app = self.country.apps[role]
         match member:
             case "core":
                 return app.state.core.identity
@@ -184,7 +187,8 @@ class Siege:
             case "operator":
                 return self._secret("operator")
             case "agency":
-                return self._secret(f"agency-{operation.role.partition(':')[2]}")
+                member = self.country.apps[operation.role].state.gateway.settings.member
+                return self._secret(f"agency-{member}")
             case "card-office":
                 return self._secret("card-office")
             case _:
@@ -240,6 +244,7 @@ async def _lives(country: Country) -> Citizen:
     await hanako.logs_in_at(country.origin("bank"))
     await hanako.logs_in()
     await hanako.applies_for(PROCEDURE, ANSWERS)
+    await moves(hanako)
     await country.settles()
     for page in ("history", "notices", "operations", "consents", "records", "sessions", "status"):
         await hanako.browser.open(f"{hanako.portal_origin}/{page}")
@@ -248,7 +253,7 @@ async def _lives(country: Country) -> Citizen:
 
 def _twin(operation: Operation) -> Operation:
     """The same at the portal's gateway, which is asked the most."""
-    if not operation.role.startswith("gateway:"):
+    if operation.role != "changes" and not operation.role.startswith("gateway:"):
         return operation
     return replace(operation, role="gateway:portal")
 

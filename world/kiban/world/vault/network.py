@@ -15,6 +15,7 @@ Refused (`AddressUnclear`): an address whose town the registry cannot tell.
 Source: DESIGN 5.1 (issue), 6; 公的個人認証法 第12条 (attributes that changed).
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
@@ -45,6 +46,8 @@ from kiban.world.vault import residents, store
 from kiban.world.vault.contract import AddressUnclear, CardCertification
 from kiban.world.vault.residents import Resident
 from kiban.world.vault.store import Residents
+
+_NUMBERS = re.compile(r"\d")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,8 +132,9 @@ class ResidentNetwork:
             return await self.residents.find(connection, person)
 
     async def _place(self, text: str) -> Place:
-        """The place that an address means, by the one town with which it begins."""
-        answer = await self.registry.resolve_address(AddressText(text=text))
+        """The place that an address means, by the one town with which it begins; the registry hears no house number."""
+        asked = _NUMBERS.split(text, maxsplit=1)[0]
+        answer = await self.registry.resolve_address(AddressText(text=asked))
         match [each.town for each in answer.candidates if _begins(text, each.town)]:
             case [Town(postal_codes=[code, *_]) as town]:
                 rest = text.removeprefix(town.address)
