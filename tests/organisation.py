@@ -40,8 +40,16 @@ class Organisation:
             builder = builder.add_extension(extension, critical=False)
         return builder.sign(self.key, hashes.SHA256())
 
-    def member(self, name, *, policy=members.ORGANISATION_POLICY, until=NOW + timedelta(days=365)):
-        signing, sealing = ec.generate_private_key(ec.SECP256R1()), X25519PrivateKey.generate()
+    def member(
+        self,
+        name,
+        *,
+        policy=members.ORGANISATION_POLICY,
+        until=NOW + timedelta(days=365),
+        sealing=None,
+    ):
+        signing = ec.generate_private_key(ec.SECP256R1())
+        sealing = sealing or X25519PrivateKey.generate()
         der = self.certify(
             x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)]),
             signing.public_key(),

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench import conversions, form, growth, inquiries, startup, status
+from tests.bench import conversions, fanout, form, growth, inquiries, startup, status
 from tests.bench.machine import machine
 from tests.bench.measure import Row, Section
 from tests.bench.plan import Plan
@@ -51,6 +51,7 @@ PARTS: dict[str, Part] = {
     "conversions": _conversions,
     "inquiries": _on_postgres(inquiries.run),
     "growth": _on_postgres(growth.run),
+    "fanout": _on_postgres(fanout.run),
     "status": _on_postgres(status.run),
     "startup": _startup,
     "form": _form,

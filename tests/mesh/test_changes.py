@@ -265,7 +265,7 @@ async def test_a_dead_letter_is_seen_and_released(services, monkeypatch):
     monkeypatch.undo()
 
     [dead] = (await operate(services, "GET", "/dead-letters"))["letters"]
-    assert (dead["outbox"], dead["key"], dead["problem"]) == ("changes", "tax 1", "forbidden")
+    assert (dead["outbox"], dead["topic"], dead["problem"]) == ("changes", "notices", "forbidden")
     await operate(services, "POST", f"/dead-letters/changes/{dead['number']}/release")
     await services.settle()
 

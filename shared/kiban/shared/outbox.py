@@ -32,6 +32,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    Update,
     and_,
     bindparam,
     or_,
@@ -43,7 +44,15 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from kiban.shared import mistakes, trace
 from kiban.shared.clock import Clock
-from kiban.shared.database import Database, DatabaseAway, Instant, JSONDocument, insert_new
+from kiban.shared.database import (
+    Database,
+    DatabaseAway,
+    Instant,
+    JSONDocument,
+    in_lots,
+    insert_new,
+)
+from kiban.shared.gathering import Gathering
 from kiban.shared.problems import NotFound, Problem
 
 Handler = Callable[[dict[str, Any]], Awaitable[None]]
@@ -133,6 +142,14 @@ class DeadLetter:
     problem: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    """What became of rows that were handed over together; nothing where they arrived."""
+
+    numbers: list[int]
+    became: dict[str, Any] | None
+
+
 class _Suspect(Exception):  # noqa: N818  what is thought of them
     """What was handed over together was not taken; one of them may be the reason."""
 
@@ -169,6 +186,7 @@ class Outbox:
         self._pause = pause
         self._width = width
         self._woken = asyncio.Event()
+        self._noting: Gathering[_Outcome, None] = Gathering(self._note)
         # Made once: making it costs more than asking for it, and an idle courier asks every second.
         self._puts = insert_new(table)
         self._claims_all = _claiming(table)
@@ -295,14 +313,15 @@ class Outbox:
 
     async def _deliver(self, lot: list[Row[Any]]) -> None:
         try:
-            outcome = await self._handed_over(lot)
+            became = await self._handed_over(lot)
         except _Suspect:
             for row in lot:
                 await self._deliver([row])
         else:
-            await self._note([row.id for row in lot], **outcome)
+            await self._noting.add(_Outcome([row.id for row in lot], became))
 
-    async def _handed_over(self, lot: list[Row[Any]]) -> dict[str, Any]:
+    async def _handed_over(self, lot: list[Row[Any]]) -> dict[str, Any] | None:
+        """Hand over; what the rows became, or None where they arrived."""
         topic, attempts = lot[0].topic, max(row.attempts for row in lot)
         if topic not in self._together and topic not in self._handlers:
             return {"dead_at": self._clock(), "last_problem": "no-handler"}
@@ -323,7 +342,7 @@ class Outbox:
         except Exception as error:  # noqa: BLE001  whatever a handler raises, the row stays due
             mistakes.log(_log, f"handing over {topic}", error)
             return self._later(attempts, type(error).__name__)
-        return {"done_at": self._clock(), "last_problem": None}
+        return None
 
     async def _hand_over(self, topic: str, bodies: list[dict[str, Any]]) -> None:
         if topic in self._together:
@@ -336,8 +355,17 @@ class Outbox:
         delay = min(_LONGEST_DELAY, _FIRST_DELAY * 2 ** min(attempts - 1, 20))
         return {"next_at": self._clock() + delay, "last_problem": problem}
 
-    async def _note(self, numbers: list[int], **values: Any) -> None:
+    async def _note(self, outcomes: Sequence[_Outcome]) -> list[None]:
+        """Note what became of rows; those that arrived in one statement."""
+        arrived = [number for one in outcomes if one.became is None for number in one.numbers]
         async with self._db.begin() as connection:
-            await connection.execute(
-                update(self._table).where(self._table.c.id.in_(numbers)).values(values)
-            )
+            for some in in_lots(arrived):
+                done = {"done_at": self._clock(), "last_problem": None}
+                await connection.execute(self._of(some).values(done))
+            for one in outcomes:
+                if one.became is not None:
+                    await connection.execute(self._of(one.numbers).values(one.became))
+        return [None] * len(outcomes)
+
+    def _of(self, numbers: Sequence[int]) -> Update:
+        return update(self._table).where(self._table.c.id.in_(numbers))

@@ -17,10 +17,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kiban.changes import store
-from kiban.gateway.contract import AcceptedApplication, NotAccepted, Notices, Push, Reading
+from kiban.gateway.contract import (
+    AcceptedApplication,
+    NotAccepted,
+    Notice,
+    Notices,
+    Push,
+    Reading,
+)
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
-from kiban.shared.outbox import Outbox, letter
+from kiban.shared.outbox import Letter, Outbox, letter
 from kiban.shared.problems import Unavailable
 
 NOTICES = "notices"
@@ -80,22 +87,8 @@ class ChangeOffice:
                 tags[subscriber].append(tag)
             # In one order for everybody, so that two announcements cannot block each other.
             for subscriber in sorted(tags):
-                places = await store.put_notices(connection, subscriber, item, tags[subscriber], at)
-                await self._queue(connection, subscriber, places, at)
-
-    async def _queue(
-        self, connection: store.Connection, subscriber: str, places: Sequence[int], at: datetime
-    ) -> None:
-        letters = [
-            letter(
-                NOTICES,
-                {"subscriber": subscriber, "place": place},
-                key=f"{subscriber} {place}",
-                at=at,
-            )
-            for place in places
-        ]
-        await self.outbox.put_all(connection, letters)
+                found = await store.put_notices(connection, subscriber, item, tags[subscriber], at)
+                await self.outbox.put_all(connection, _letters(subscriber, found, at))
 
     async def notices(self, subscriber: str, after: int) -> Notices:
         """A stretch of a subscriber's feed."""
@@ -109,10 +102,20 @@ class ChangeOffice:
 
     async def _deliver(self, bodies: Sequence[Mapping[str, Any]]) -> None:
         """Push notices of one subscriber (rows of the outbox)."""
-        subscriber, places = bodies[0]["subscriber"], sorted(body["place"] for body in bodies)
-        async with self._db.read() as connection:
-            found = await store.find_notices(connection, subscriber, places)
-        await self._push(subscriber, found)
+        found = sorted((Notice(**body["notice"]) for body in bodies), key=lambda one: one.place)
+        await self._push(bodies[0]["subscriber"], Notices(feed=bodies[0]["feed"], notices=found))
+
+
+def _letters(subscriber: str, found: Notices, at: datetime) -> list[Letter]:
+    return [
+        letter(
+            NOTICES,
+            {"subscriber": subscriber, "feed": found.feed, "notice": notice.model_dump()},
+            key=f"{found.feed} {notice.place}",
+            at=at,
+        )
+        for notice in found.notices
+    ]
 
 
 async def _nowhere(subscriber: str, _: Notices) -> None:

@@ -13,7 +13,6 @@ from sqlalchemy import (
     Integer,
     MetaData,
     PrimaryKeyConstraint,
-    Select,
     String,
     Table,
     bindparam,
@@ -111,55 +110,41 @@ async def subscribed(
 
 async def put_notices(
     connection: AsyncConnection, subscriber: str, item: str, tags: Sequence[str], at: datetime
-) -> range:
-    """Append to a subscriber's feed; the places that the notices have there."""
+) -> Notices:
+    """Append to a subscriber's feed; the notices as they stand there."""
     c = feeds.c
     moved = update(feeds).where(c.subscriber == subscriber).values(last=c.last + len(tags))
-    last = (await connection.execute(moved.returning(c.last))).scalar_one()
-    places = range(last - len(tags) + 1, last + 1)
+    row = (await connection.execute(moved.returning(c.feed, c.last))).one()
+    found = [
+        Notice(place=place, tag=tag, item=item, at=int(at.timestamp()))
+        for place, tag in enumerate(tags, start=row.last - len(tags) + 1)
+    ]
     rows = [
-        {"subscriber": subscriber, "place": place, "tag": tag, "item": item, "at": at}
-        for place, tag in zip(places, tags, strict=True)
+        {"subscriber": subscriber, "place": one.place, "tag": one.tag, "item": item, "at": at}
+        for one in found
     ]
     await connection.execute(notices.insert(), rows)
-    return places
+    return Notices(feed=row.feed, notices=found)
 
 
 async def read_notices(
     connection: AsyncConnection, subscriber: str, *, after: int, most: int
 ) -> Notices:
     """What stands in a subscriber's feed behind a place."""
-    return await _read(connection, subscriber, _OF_FEED.where(notices.c.place > after).limit(most))
-
-
-async def find_notices(
-    connection: AsyncConnection, subscriber: str, places: Sequence[int]
-) -> Notices:
-    """What stands at these places of a subscriber's feed."""
-    return await _read(connection, subscriber, _OF_FEED.where(notices.c.place.in_(places)))
-
-
-async def _read(
-    connection: AsyncConnection, subscriber: str, query: Select[tuple[int, str, str, datetime]]
-) -> Notices:
-    of = {"this_subscriber": subscriber}
-    feed = (await connection.execute(_FEED, of)).scalar_one_or_none()
-    rows = await connection.execute(query, of)
-    found = [
-        Notice(place=row.place, tag=row.tag, item=row.item, at=int(row.at.timestamp()))
-        for row in rows
-    ]
-    return Notices(feed=feed or NO_FEED, notices=found)
+    feed = select(feeds.c.feed).where(feeds.c.subscriber == subscriber)
+    c = notices.c
+    query = select(notices).where(c.subscriber == subscriber, c.place > after)
+    return Notices(
+        feed=(await connection.execute(feed)).scalar_one_or_none() or NO_FEED,
+        notices=[
+            Notice(place=row.place, tag=row.tag, item=row.item, at=int(row.at.timestamp()))
+            for row in await connection.execute(query.order_by(c.place).limit(most))
+        ],
+    )
 
 
 _SUBSCRIBE = insert_or_renew(subscriptions, ("person", "subscriber"), ("item", "tag", "until"))
 _SUBSCRIBED = select(subscriptions.c.subscriber, subscriptions.c.tag).where(
     subscriptions.c.person.in_(bindparam("people", expanding=True)),
     subscriptions.c.until > bindparam("now"),
-)
-_FEED = select(feeds.c.feed).where(feeds.c.subscriber == bindparam("this_subscriber"))
-_OF_FEED = (
-    select(notices.c.place, notices.c.tag, notices.c.item, notices.c.at)
-    .where(notices.c.subscriber == bindparam("this_subscriber"))
-    .order_by(notices.c.place)
 )
