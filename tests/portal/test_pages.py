@@ -284,9 +284,10 @@ async def test_the_client_offers_what_the_portal_offers(alone):
 async def test_procedures_can_be_read_by_programs(alone):
     client = PortalClient(alone.http, ORIGIN)
 
-    (listed,) = (await client.list_procedures()).procedures
-    described = await client.read_procedure(listed.id)
+    listed = (await client.list_procedures()).procedures
+    described = await client.read_procedure("child-allowance")
 
+    assert described.id in {one.id for one in listed}
     assert [one.item for one in described.held] == ["household", "income", "bank-account"]
     assert {one.type for one in described.asked} == {"month", "company", "address", "yes"}
     with pytest.raises(ProcedureUnknown):

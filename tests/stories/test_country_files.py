@@ -67,6 +67,17 @@ MISTAKES = {
     "a town that the postal data do not know": (
         "legal-entities.toml", 'town = "御成町"', 'town = "御成り町"', "鎌倉市 has no such town",
     ),
+    "a record that its holder does not announce": (
+        "agencies/resident-network.toml", 'item = "resident-record"\nprovider', 'item = "household"\nprovider',
+        "kamakura does not announce that household changed",
+    ),
+    "an answer that the procedure does not ask": (
+        "agencies/kamakura.toml", 'since = "moved_on"', 'since = "moved_in"',
+        "the procedure asks no date called moved_in",
+    ),
+    "an answer where nobody is asked": (
+        "agencies/tax.toml", 'from = "day"', 'from = "answer", name = "day"', "expected one of read, day, text",
+    ),
     "what is no TOML at all": (
         "layouts/pension.toml", "edition = 1", "edition = = 1", "no TOML",
     ),
