@@ -23,6 +23,9 @@ item = "household"
 answers = "after-a-clerk"
 announces = "reading"
 
+[[holds]]
+item = "loans"
+
 [[accepts]]
 procedure = "child-allowance"
 reads = [
@@ -32,7 +35,7 @@ reads = [
 waits_for_clerk = true
 grants_when = [{ rule = "is", item = "income", field = "year", value = "2024" }]
 applies = [
-    { item = "household", set = [
+    { item = "loans", set = [
         { field = "name", from = "answer", name = "employer" },
         { field = "income", from = "read", item = "income", name = "total_income_yen" },
         { field = "since", from = "day" },
@@ -102,7 +105,7 @@ def test_a_new_agency_is_one_more_file(country):
         ('provider = "tax"', 'provider = "library"', "provider: leave it out for the office's own"),
         ('procedure = "child', 'procedure = "adult', "procedure: there is no procedure adult-all"),
         ('"is", item = "income"', '"is", item = "health"', "item: health is not among what the"),
-        ('{ item = "household", set', '{ item = "income", set', "item: library does not hold inc"),
+        ('{ item = "loans", set', '{ item = "income", set', "item: library does not hold inc"),
         ('"read", item = "income"', '"read", item = "health"', "set: health is not among what"),
         ('from = "day"', 'from = "night"', "from: expected one of answer, address, read"),
         (
@@ -121,8 +124,8 @@ def test_a_new_agency_is_one_more_file(country):
             "answer: the procedure asks no date called from_month",
         ),
         (
-            '{ item = "household", set',
-            '{ item = "household", since = "from_month", set',
+            '{ item = "loans", set',
+            '{ item = "loans", since = "from_month", set',
             "since: the procedure asks no date called from_month",
         ),
         ('from = "answer"', 'from = "address"', "set: the procedure asks no address called emplo"),
@@ -164,12 +167,15 @@ announces = "reading"
 [[holds]]
 item = "income"
 
+[[holds]]
+item = "loans"
+
 [[follows]]
 item = "four-attributes"
 provider = "resident-network"
 affair = "reading"
 applies = [
-    { item = "registered-address", set = [
+    { item = "loans", set = [
         { field = "address", from = "read", item = "four-attributes", name = "address" },
         { field = "kept", from = "read", item = "income", name = "year" },
         { field = "since", from = "day" },
@@ -181,7 +187,10 @@ applies = [
 item = "resident-record"
 provider = "kamakura"
 affair = "reading"
-applies = [{ item = "income", set = [{ field = "year", from = "day" }] }]
+applies = [{ item = "registered-address", set = [
+    { field = "address", from = "text", name = "-" },
+    { field = "since", from = "day" },
+] }]
 """
 
 
@@ -210,15 +219,34 @@ def test_what_an_office_follows_is_in_its_file(country):
         ('provider = "kamakura"', 'provider = "library"', "provider: an office has no need to"),
         ('provider = "kamakura"', 'provider = "tax"', "item: tax does not hold resident-record"),
         ('item = "resident-record"', 'item = "household"', "item: kamakura does not announce that"),
-        ('applies = [{ item = "income"', 'applies = [{ item = "loans"', "item: library does not"),
+        ('[{ item = "registered-address"', '[{ item = "shelf"', "item: library does not hold"),
         (
-            'field = "year", from = "day"',
-            'field = "year", from = "answer"',
-            "from: expected one of",
+            '"text", name = "-"',
+            '"answer", name = "-"',
+            "from: expected one of read, day, text",
         ),
-        ('field = "year", from = "day"', 'field = "year", from = "address"', "from: expected one"),
-        ('item = "income", set', 'item = "income", since = "moved_on", set', "unknown key 'since'"),
-        ('"read", item = "income"', '"read", item = "loans"', "set: loans is not among what"),
+        ('"text", name = "-"', '"address", name = "-"', "from: expected one of read, day, text"),
+        (
+            '{ field = "address", from = "text"',
+            '{ field = "place", from = "text"',
+            "set: address mis",
+        ),
+        (
+            '{ field = "address", from = "text"',
+            '{ field = "place", from = "text"',
+            "set: the layout",
+        ),
+        (
+            '{ field = "address", from = "text"',
+            '{ field = "since", from = "text"',
+            "set: a field is",
+        ),
+        (
+            '"registered-address", set',
+            '"registered-address", since = "x", set',
+            "unknown key 'since'",
+        ),
+        ('"read", item = "income"', '"read", item = "shelf"', "set: shelf is not among what"),
         ('announces = "reading"', "announces = true", "announces: expected text"),
         ('affair = "reading"\napplies = [{', "applies = [{", "affair is missing: expected text"),
         ("applies = [{ item", "applied = [{ item", "applies: expected at least 1 of"),

@@ -27,7 +27,7 @@ async def some_time_passes(country):
 async def mark(office, name: str, flag: str) -> None:
     """Let the tax office look at each inquiry about this person, or not."""
     persona = PEOPLE[name]
-    (income,) = [each for each in persona.records if each.agency == "tax"]
+    (income,) = [each for each in persona.records if each.item == "income"]
     entry = Entry(income.item, income.values, income.as_of, flag)
     await office.records.load(person_number("tax", name), persona.attributes(), [entry])
 

@@ -4,7 +4,14 @@ from datetime import date
 
 import pytest
 
-from kiban.world.office.conditions import AMemberIsYoungerThan, Is, IsAtLeast, IsAtMost
+from kiban.world.office.conditions import (
+    AMemberIsYoungerThan,
+    Is,
+    IsAtLeast,
+    IsAtMost,
+    IsWithinDays,
+    LiesIn,
+)
 from kiban.world.office.effects import Assignment, Decided, Effect
 
 CHILD = AMemberIsYoungerThan("household", "members", "birth_date", 18)
@@ -46,6 +53,49 @@ def test_at_least_and_exactly():
     assert not IsAtLeast("i", "n", 3).met({"n": 2}, on=date(2026, 4, 1))
     assert Is("i", "s", "yes").met({"s": "yes"}, on=date(2026, 4, 1))
     assert not Is("i", "s", "yes").met({}, on=date(2026, 4, 1))
+
+
+@pytest.mark.parametrize(
+    ("day", "met"),
+    [
+        ("2026-04-01", True),
+        ("2026-03-22", True),
+        ("2026-03-21", False),
+        ("2026-04-02", False),
+        (None, False),
+    ],
+)
+def test_a_day_is_the_day_itself_or_not_long_before(day, met):
+    assert IsWithinDays("moved_on", 10).met({"moved_on": day}, on=date(2026, 4, 1)) is met
+
+
+@pytest.mark.parametrize(
+    ("answers", "met"),
+    [
+        ({"home": {"municipality": "142042"}}, True),
+        ({"home": {"municipality": "131016"}}, False),
+        ({"home": "142042"}, False),
+        ({}, False),
+    ],
+)
+def test_an_address_lies_in_its_towns_municipality(answers, met):
+    assert LiesIn("home", "142042").met(answers, on=date(2026, 4, 1)) is met
+
+
+def test_an_effect_writes_an_address_as_text_from_the_day_that_was_named():
+    effect = Effect("home", (Assignment("address", "address", name="new"),), since="moved_on")
+    chosen = {"town": "142042-k1", "rest": "1番", "text": "神奈川県鎌倉市長谷1番"}
+    decided = Decided({"new": chosen, "moved_on": "2026-03-28"}, {}, date(2026, 4, 1))
+
+    assert effect.values(decided) == {"address": "神奈川県鎌倉市長谷1番"}
+    assert effect.as_of(decided) == date(2026, 3, 28)
+
+
+def test_without_an_answer_an_effect_writes_no_address_and_holds_from_its_own_day():
+    effect = Effect("home", (Assignment("address", "address", name="new"),), since="moved_on")
+    decided = Decided({}, {}, date(2026, 4, 1))
+
+    assert (effect.values(decided), effect.as_of(decided)) == ({"address": None}, decided.on)
 
 
 def test_an_effect_draws_from_answers_readings_day_and_text():

@@ -19,6 +19,7 @@ from kiban.world.office.records import NothingToDecide
 from tests.world.office_table import (
     CONSENT,
     HANAKO,
+    NEW_ADDRESS,
     application,
     set_table,
     that_grants_an_allowance,
@@ -326,3 +327,47 @@ async def test_a_refusal_writes_nothing(with_effects, clock):
 
     records = with_effects.office.records
     assert await records.read(HANAKO, "allowance", inquirer="tax", at=clock()) == "not-held"
+
+
+# --- a change of address --------------------------------------------------------------------------
+
+
+def change_of_address(table, **answers):
+    given = {
+        "new_address": {"town": "142042-k00000001", "rest": "1番1号", "sequence": 1},
+        "moved_on": "2026-03-28",
+        **answers,
+    }
+    procedure = "change-of-address"
+    signed = application(table, procedure=procedure, answers=given, held=[], consents=[])
+    return signed.model_copy(update={"procedure": procedure})
+
+
+async def test_a_move_within_the_city_is_entered_from_its_day_on_and_announced(table, clock):
+    before = await table.office.records.read(HANAKO, "resident-record", inquirer="tax", at=clock())
+
+    receipt = await decided(table, change_of_address(table))
+
+    assert receipt.event == "granted"
+    now = await table.office.records.read(HANAKO, "resident-record", inquirer="tax", at=clock())
+    assert now.values == {**before.values, "address": NEW_ADDRESS}
+    assert now.as_of == "2026-03-28"
+    (announced,) = table.mesh.announced
+    assert (announced.item, announced.people) == ("resident-record", [HANAKO])
+    assert table.mesh.asked == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"new_address": {"town": "131016-k00000001", "rest": "1番1号", "sequence": 1}},
+        {"moved_on": "2026-04-02"},
+        {"moved_on": "2024-03-28"},
+    ],
+)
+async def test_a_move_elsewhere_or_at_another_time_is_not_entered(table, wrong):
+    receipt = await decided(table, change_of_address(table, **wrong))
+
+    assert receipt.event == "refused"
+    assert "窓口" in receipt.message["ja"]
+    assert table.mesh.announced == []

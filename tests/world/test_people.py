@@ -87,6 +87,24 @@ def test_the_resident_network_holds_everybodys_four_attributes(people):
     assert len(people.served_by("resident-network")) == len(people)
 
 
+def test_an_office_that_serves_somebody_knows_the_registered_address(people):
+    held = {
+        (persona.id, record.agency): (record.values["address"], record.values["since"])
+        for persona in people
+        for record in persona.records
+        if record.item == "registered-address"
+    }
+
+    served = {
+        (persona.id, agency)
+        for agency in ("tax", "accounts")
+        for persona in people.served_by(agency)
+    }
+    assert held.keys() == served
+    assert held["hanako", "tax"] == ("神奈川県鎌倉市御成町99番99号", "2019-04-01")
+    assert not any(name in {"mei", "sota"} for name, _ in held)
+
+
 def test_the_grandmother_and_the_smallest_child_have_no_card(people):
     assert {each.id for each in people if each.card is None} == {"yoshi", "sota"}
 

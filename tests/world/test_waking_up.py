@@ -7,6 +7,7 @@ from kiban.gateway import store as gateway_store
 from kiban.world.cast import shipped_country
 from kiban.world.people import person_number
 from tests.stories.country import moved_in, running
+from tests.stories.test_change_of_address import NEW, RECORDS, moves
 from tests.world.test_population import OFFICES, pseudonyms
 
 
@@ -39,3 +40,20 @@ async def forget(country, person):
         await connection.execute(sa.delete(people).where(people.c.person == person))
     async with office.records.db.begin() as connection:
         await connection.execute(sa.text("UPDATE office_people SET acquired_at = NULL"))
+
+
+async def test_who_has_moved_has_still_moved_when_the_country_wakes_up(settled, postal_data):
+    async with running(settled, postal_data) as country:
+        hanako = country.citizen("hanako")
+        await hanako.logs_in()
+        await moves(hanako)
+        await country.settles()
+
+    async with running(settled, postal_data) as country:
+        hanako = country.citizen("hanako")
+        await hanako.logs_in()
+        shown = (await hanako.looks_at(*RECORDS)).text
+        subscriptions = [line for line in await hanako.history() if line["kind"] == "subscribe"]
+
+    assert shown.count(NEW) == len(RECORDS)
+    assert len(subscriptions) == len({(one["inquirer"], one["item"]) for one in subscriptions})

@@ -8,7 +8,7 @@ records.  Name and domain are read by the mesh as well.
 
 Refused, with file, line and reason: any other verb; reading an item that its provider does not hold, following one
 that its provider does not announce; a condition on an item that is not read or an answer that is not asked; an effect
-on an item that is not held; a procedure that the country does not have.
+on an item that is not held, or with other fields than its layout; a procedure that the country does not have.
 
 Sources: DESIGN 2 (a country is a directory).
 """
@@ -19,6 +19,8 @@ from typing import Literal
 
 from kiban.shared.country import Mistakes, Table, read_toml, reading, toml_files
 from kiban.shared.identifiers import check_member, check_municipality_code
+from kiban.world import layouts
+from kiban.world.layouts import Layout
 from kiban.world.office import answers
 from kiban.world.office.answers import Form
 from kiban.world.office.conditions import ASKED, Condition, read_condition
@@ -121,6 +123,7 @@ def load(country: Path, mistakes: Mistakes) -> dict[str, Agency]:
             file.stem: answers.read_form(country, file.stem)
             for file in toml_files(country / "procedures")
         },
+        layouts=layouts.load(country, Mistakes()),
     )
     for file in files:
         with reading(file, mistakes) as table:
@@ -142,6 +145,7 @@ class _Reader:
     mistakes: Mistakes
     holders: dict[str, dict[str, Holding]]
     forms: dict[str, Form]
+    layouts: dict[str, Layout]
     agencies: dict[str, Agency] = field(default_factory=dict)
 
     def agency(self, table: Table) -> None:
@@ -242,6 +246,7 @@ class _Reader:
         effect = read_effect(table, asked=asked)
         if effect.item not in self.holders.get(agency, ()):
             table.mistake("item", f"{agency} does not hold {effect.item}")
+        self.check_fields(table, effect)
         for each in effect.assignments:
             if each.source == "read" and each.item not in items:
                 table.mistake("set", f"{each.item} is not among what the office reads")
@@ -250,6 +255,20 @@ class _Reader:
         if effect.since:
             _check_asked(table, "since", effect.since, "date", form)
         return effect
+
+    def check_fields(self, table: Table, effect: Effect) -> None:
+        """An effect writes a whole record: each field of the layout once, and no other."""
+        layout = self.layouts.get(effect.item)
+        if layout is None:
+            return
+        written = [each.field for each in effect.assignments]
+        fields = [each.name for each in layout.fields]
+        if lacking := [each for each in fields if each not in written]:
+            table.mistake("set", f"{', '.join(lacking)} missing: a whole record is written")
+        for name in {each for each in written if each and each not in fields}:
+            table.mistake("set", f"the layout of {effect.item} has no {name}")
+        if len(set(written)) < len(written):
+            table.mistake("set", "a field is set once")
 
 
 def _holding(table: Table) -> Holding:
