@@ -8,10 +8,19 @@ import pytest
 from kiban.gateway.contract import Acquisition
 from kiban.identity.authority.client import AuthorityClient
 from kiban.identity.authority.contract import ChangeReply, ResidentRegistration
+from kiban.registry.app import create_app as create_registry
+from kiban.registry.client import RegistryClient
+from kiban.registry.settings import RegistrySettings
+from kiban.shared.database import Database
+from kiban.shared.http import HttpxHttp
 from kiban.shared.problems import Unavailable
+from kiban.shared.settings import Secret
 from kiban.world import cast
 from kiban.world.people import SEX_IN_THE_REGISTER, person_number
 from kiban.world.vault.contract import AddressUnclear, NobodyMatches
+from kiban.world.vault.network import ResidentNetwork
+from tests.registry.places import ROWS, postal_file, row
+from tests.registry.places import country as written_country
 
 PERSONA = cast.load_checked(cast.shipped_country()).people["hanako"]
 HANAKO = person_number("resident-network", "hanako")
@@ -135,3 +144,54 @@ async def test_a_lost_card_is_ended_wherever_its_holder_has_moved(network):
     async with network.db.read() as connection:
         lost = await network.residents.with_lost_cards(connection)
     assert HANAKO in {each.person for each in lost}
+
+
+# --- which town an address means ------------------------------------------------------------------
+
+ASAHIKAWA = {"jis": "01204", "prefecture": "北海道", "city": "旭川市"}
+TOWNS = [
+    *ROWS,
+    row("", "", "0700000", **ASAHIKAWA),
+    row("パルプ町", "パルプチョウ", "0700000", **ASAHIKAWA),
+    row("東鷹栖１線", "ヒガシタカス１セン", "0718101", **ASAHIKAWA),
+    row("東鷹栖１１線", "ヒガシタカス１１セン", "0718111", **ASAHIKAWA),
+    row("パルプ町１条", "パルプチョウ１ジョウ", "0700001", **ASAHIKAWA),
+]
+
+
+@pytest.fixture
+async def towns(tmp_path, clock):
+    """A resident network that has only a registry, of towns that are easily mistaken."""
+    settings = RegistrySettings(
+        origin="http://registry.test",
+        operator_key=Secret("operator"),
+        country=written_country(tmp_path / "country"),
+        postal_data=postal_file(tmp_path, TOWNS),
+    )
+    db = Database(f"sqlite+aiosqlite:///{tmp_path}/registry.sqlite")
+    app = create_registry(settings, db=db, http=HttpxHttp({}), clock=clock)
+    async with app.router.lifespan_context(app):
+        registry = RegistryClient(HttpxHttp({settings.origin: app}), settings.origin)
+        yield ResidentNetwork("network", None, None, None, registry, clock)
+    await db.close()
+
+
+@pytest.mark.parametrize(
+    ("text", "town", "rest"),
+    [
+        ("北海道旭川市東鷹栖１１線3号", "東鷹栖１１線", "3号"),
+        ("北海道旭川市パルプ町１条2丁目", "パルプ町１条", "2丁目"),
+        ("北海道旭川市パルプ町1番", "パルプ町", "1番"),
+        ("北海道旭川市5番", "", "5番"),
+    ],
+)
+async def test_a_town_whose_name_holds_a_number_is_told_from_its_neighbour(towns, text, town, rest):
+    place = await towns._place(text)
+
+    assert (place.town, place.rest, place.municipality) == (town, rest, "012041")
+
+
+@pytest.mark.parametrize("text", ["北海道旭川市どこか", "北海道旭川市", "山形県酒田市本町1番"])
+async def test_a_town_that_cannot_be_told_is_unclear(towns, text):
+    with pytest.raises(AddressUnclear):
+        await towns._place(text)

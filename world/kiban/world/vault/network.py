@@ -48,6 +48,8 @@ from kiban.world.vault.residents import Resident
 from kiban.world.vault.store import Residents
 
 _NUMBERS = re.compile(r"\d")
+PAGE = 100
+"""Towns that the registry is asked for at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,10 +134,20 @@ class ResidentNetwork:
             return await self.residents.find(connection, person)
 
     async def _place(self, text: str) -> Place:
-        """The place that an address means, by the one town with which it begins; the registry hears no house number."""
-        asked = _NUMBERS.split(text, maxsplit=1)[0]
-        answer = await self.registry.resolve_address(AddressText(text=asked))
-        match [each.town for each in answer.candidates if _begins(text, each.town)]:
+        """
+        The place that an address means: of its municipality's towns, the one with the longest name that it begins with.
+
+        The registry hears no house number.  A town's name may hold a number of its own (東鷹栖１１線), so the registry
+        only says which municipality is meant, and that one's towns are compared here.
+        """
+        asked = AddressText(text=_NUMBERS.split(text, maxsplit=1)[0])
+        found = (await self.registry.resolve_address(asked)).candidates
+        codes = dict.fromkeys(each.municipality.code for each in found)
+        towns = [
+            town for code in codes for town in await self._towns_of(code) if _begins(text, town)
+        ]
+        longest = max((len(town.address) for town in towns), default=0)
+        match [town for town in towns if len(town.address) == longest]:
             case [Town(postal_codes=[code, *_]) as town]:
                 rest = text.removeprefix(town.address)
                 return Place(town.municipality, code.code, town.name, rest, text)
@@ -143,6 +155,16 @@ class ResidentNetwork:
                 raise AddressUnclear(
                     rule="the address begins with one town, written as the registry does"
                 )
+
+    async def _towns_of(self, municipality: str) -> list[Town]:
+        page = await self.registry.find_towns(municipality=municipality, limit=PAGE)
+        towns = page.towns
+        while page.next is not None:
+            page = await self.registry.find_towns(
+                municipality=municipality, limit=PAGE, cursor=page.next
+            )
+            towns = towns + page.towns
+        return towns
 
     # --- acquisition --------------------------------------------------------------------------
 
@@ -208,8 +230,14 @@ class ResidentNetwork:
                 await store.note_ended(connection, certificate.number, self.clock())
 
 
-def _begins(text: str, town: Town | None) -> bool:
-    return town is not None and text.startswith(town.address)
+def _begins(text: str, town: Town) -> bool:
+    """Whether an address begins with this town; a name ends in no number, and an unnamed town is followed by one."""
+    if not text.startswith(town.address):
+        return False
+    rest = text.removeprefix(town.address)
+    if not town.name:
+        return rest[:1].isdecimal()
+    return not (town.name[-1].isdecimal() and rest[:1].isdecimal())
 
 
 def _certificates(issued: CardCertificates) -> list[tuple[str, str]]:
