@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from kiban.deploy import house
+from kiban.deploy import house, topology
 from kiban.deploy.commands import prepare
 from kiban.deploy.premises import file_name, port_of
 from kiban.world.cast import shipped_country
@@ -13,6 +13,7 @@ from tests.architecture.floors import ROOT
 
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES = COMPOSE["services"]
+DATABASE = COMPOSE["x-role"]["environment"]["KIBAN_DATABASE"]
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +83,20 @@ def test_each_role_is_given_its_own_secrets_and_no_other_roles(settled):
         assert not given & foreign
         assert ("enrolment" in given) == (role == "authority")
         assert ("vault" in given) == (role == f"gateway:{settled.country.resident_network}")
+
+
+async def test_each_role_is_given_every_secret_that_it_asks_for(settled, tmp_path):
+    for role in settled.roles:
+        mounted = tmp_path / file_name(role)
+        mounted.mkdir()
+        for secret in SERVICES[file_name(role)]["secrets"]:
+            (mounted / secret).symlink_to(settled.premises.secrets / secret)
+
+        here = house.mounted(settled.premises.place, mounted, settled.folder)
+        furnished = house.furnish(here, database=DATABASE, environment={})
+        topology.build(furnished, role)
+
+        await furnished.close()
 
 
 def test_nobody_waits_for_somebody_who_starts_later(settled):

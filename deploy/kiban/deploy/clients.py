@@ -2,7 +2,8 @@
 Clients: the relying parties of this deployment, their keys, and login's document of them.
 
 In real life each makes its own key and registers the public half.  Here deploy makes them all, because somebody must
-before anything runs; the private half goes to its owner alone, and of the demo client's to the ready file.
+before anything runs; the private half goes to its owner alone, and of the demo client's to the ready file.  Login is given
+the public halves.
 
 SIMULATED: these relying parties were examined by nobody.
 Sources: RFC 7517; the digital authentication app's public contract.
@@ -73,6 +74,18 @@ def key(premises: Premises, client: str) -> Secret:
     return premises.secret(f"client-{client}", _made)
 
 
+def public_jwk(premises: Premises, client: str) -> dict[str, str]:
+    """Give a client's public key: a file of its own, so that login need not be given the private one."""
+
+    def derived() -> str:
+        return json.dumps(jwks.written(load(key(premises, client)).public_key()))
+
+    written: dict[str, str] = json.loads(
+        premises.secret(f"client-{client}-public", derived).reveal()
+    )
+    return written
+
+
 def registrations(house: House) -> str:
     """Write login's document of clients: public keys alone."""
     return json.dumps([_registration(house.premises, each).model_dump() for each in of(house)])
@@ -86,13 +99,12 @@ def private_jwk(pem: Secret) -> dict[str, str]:
 
 
 def _registration(premises: Premises, party: RelyingParty) -> ClientRegistration:
-    public = load(key(premises, party.id)).public_key()
     return ClientRegistration.model_validate(
         {
             "client_id": party.id,
             "name": party.name,
             "redirect_uris": [party.redirect_uri],
-            "jwks": {"keys": [jwks.written(public)]},
+            "jwks": {"keys": [public_jwk(premises, party.id)]},
             "sector": party.sector,
             "scopes": ["openid", *party.scopes],
             "member": party.member,

@@ -38,7 +38,7 @@ def make_secrets(settled: Settled) -> None:
     for member in ("core", "login"):
         premises.member_secret(member)
     for client in ("portal", "bank", "demo"):
-        clients.key(premises, client)
+        clients.public_jwk(premises, client)
     for role in premises.origins:
         premises.secret(f"role-{file_name(role)}")
         premises.secret(f"database-{file_name(role)}")
