@@ -2,8 +2,8 @@
 Clients: the relying parties of this deployment, their keys, and login's document of them.
 
 In real life each makes its own key and registers the public half.  Here deploy makes them all, because somebody must
-before anything runs; the private half goes to its owner alone, and of the demo client's to the ready file.  Login is given
-the public halves.
+before anything runs; the private half goes to its owner alone, and of the demo client's to the ready file.  Login
+has the public halves.
 
 SIMULATED: these relying parties were examined by nobody.
 Sources: RFC 7517; the digital authentication app's public contract.
@@ -12,14 +12,7 @@ Sources: RFC 7517; the digital authentication app's public contract.
 import json
 from dataclasses import dataclass
 
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import (
-    Encoding,
-    NoEncryption,
-    PrivateFormat,
-    load_pem_private_key,
-)
-
+from kiban.deploy import keys
 from kiban.deploy.house import House
 from kiban.deploy.premises import Premises
 from kiban.identity.login import jwks
@@ -71,14 +64,14 @@ def of(house: House) -> list[RelyingParty]:
 
 def key(premises: Premises, client: str) -> Secret:
     """Give a client's private key, PEM."""
-    return premises.secret(f"client-{client}", _made)
+    return premises.secret(f"client-{client}", keys.made)
 
 
 def public_jwk(premises: Premises, client: str) -> dict[str, str]:
     """Give a client's public key: a file of its own, so that login need not be given the private one."""
 
     def derived() -> str:
-        return json.dumps(jwks.written(load(key(premises, client)).public_key()))
+        return json.dumps(jwks.written(keys.load(key(premises, client)).public_key()))
 
     written: dict[str, str] = json.loads(
         premises.secret(f"client-{client}-public", derived).reveal()
@@ -93,7 +86,7 @@ def registrations(house: House) -> str:
 
 def private_jwk(pem: Secret) -> dict[str, str]:
     """Give a private key as integrators' libraries take it."""
-    private = load(pem)
+    private = keys.load(pem)
     value = private.private_numbers().private_value
     return {**jwks.written(private.public_key()), "d": encoding.encode(value.to_bytes(32))}
 
@@ -110,15 +103,3 @@ def _registration(premises: Premises, party: RelyingParty) -> ClientRegistration
             "member": party.member,
         }
     )
-
-
-def load(pem: Secret) -> ec.EllipticCurvePrivateKey:
-    private = load_pem_private_key(pem.reveal().encode(), None)
-    if not isinstance(private, ec.EllipticCurvePrivateKey):
-        raise TypeError("a client's key is on P-256")
-    return private
-
-
-def _made() -> str:
-    private = ec.generate_private_key(ec.SECP256R1())
-    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode()

@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from kiban.deploy import clients, house
+from kiban.deploy import clients, house, keys
 from kiban.deploy.commands import options
 from kiban.deploy.house import House
 from kiban.identity.login.client import LoginClient
@@ -74,7 +74,7 @@ async def log_in(country: House, persona: str, client_id: str, scope: str) -> di
     if client is None:
         known = ", ".join(each.id for each in clients.of(country))
         raise LoginRefused(f"no client is called {client_id}", expected=known)
-    key = clients.load(clients.key(country.premises, client.id))
+    key = keys.load(clients.key(country.premises, client.id))
     login = LoginClient(
         country.http, country.origin("login") + REALM, client.id, key, country.clock
     )
