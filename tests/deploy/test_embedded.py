@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from kiban.deploy.embedded import PortBusy, Role, serving
+from kiban.deploy.premises import port_of
 from kiban.shared.app import service
 from kiban.shared.clock import FrozenClock
 from kiban.shared.http import AiohttpHttp, get_json
@@ -70,10 +71,11 @@ async def test_a_busy_port_is_named_before_anything_wakes():
     diary = []
     busy = role("portal", diary)
     with socket.socket() as other:
-        other.bind(("127.0.0.1", busy.port))
+        port = port_of(busy.origin)
+        other.bind(("127.0.0.1", port))
         other.listen()
 
-        with pytest.raises(PortBusy, match=f"portal cannot listen at 127.0.0.1:{busy.port}"):
+        with pytest.raises(PortBusy, match=f"portal cannot listen at 127.0.0.1:{port}"):
             async with serving([role("authority", diary), busy]):
                 pass
 

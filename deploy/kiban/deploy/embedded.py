@@ -14,6 +14,7 @@ import errno
 import gc
 import signal
 import socket
+import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -33,17 +34,26 @@ class PortBusy(Problem):
 
 
 @dataclass(frozen=True, slots=True)
+class Door:
+    """An address to listen at, and the TLS that is spoken there, if any is."""
+
+    host: str
+    port: int
+    tls: ssl.SSLContext | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Role:
     """One role, ready to be served: at its public origin's port, if nothing else is said."""
 
     name: str
     origin: str
     app: FastAPI
-    port: int = 0
+    doors: tuple[Door, ...] = ()
 
     def __post_init__(self) -> None:
-        if not self.port:
-            object.__setattr__(self, "port", port_of(self.origin))
+        if not self.doors:
+            object.__setattr__(self, "doors", (Door("127.0.0.1", port_of(self.origin)),))
 
 
 class _Server(uvicorn.Server):
@@ -55,17 +65,21 @@ class _Server(uvicorn.Server):
 
 
 @asynccontextmanager
-async def serving(roles: Sequence[Role], *, host: str = "127.0.0.1") -> AsyncIterator[None]:
+async def serving(roles: Sequence[Role]) -> AsyncIterator[None]:
     """Serve every role while the block lasts; inside, all of them answer."""
     async with AsyncExitStack() as house:
-        listeners = [house.enter_context(_listener(role, host)) for role in roles]
+        listeners = [
+            [(door, house.enter_context(_listener(role, door))) for door in role.doors]
+            for role in roles
+        ]
         with _unswept():
-            for role, listener in zip(roles, listeners, strict=True):
+            for role, held in zip(roles, listeners, strict=True):
                 life = role.app.router.lifespan_context(role.app)
                 await life.__aenter__()
                 # Whatever befalls one role, the others go to sleep as they would on any evening.
                 house.push_async_callback(life.__aexit__, None, None, None)
-                await house.enter_async_context(_answering(role, listener))
+                for door, listener in held:
+                    await house.enter_async_context(_answering(role, door, listener))
         yield
 
 
@@ -86,7 +100,8 @@ def _unswept() -> Iterator[None]:
 
 
 @asynccontextmanager
-async def _answering(role: Role, listener: socket.socket) -> AsyncIterator[None]:
+async def _answering(role: Role, door: Door, listener: socket.socket) -> AsyncIterator[None]:
+    tls = door.tls
     server = _Server(
         uvicorn.Config(
             role.app,
@@ -97,6 +112,7 @@ async def _answering(role: Role, listener: socket.socket) -> AsyncIterator[None]
             access_log=False,
             server_header=False,
             proxy_headers=False,
+            ssl_context_factory=(lambda _config, _default: tls) if tls else None,
             timeout_graceful_shutdown=LONGEST_GOODBYE,
         )
     )
@@ -113,21 +129,21 @@ async def _answering(role: Role, listener: socket.socket) -> AsyncIterator[None]
 
 
 @contextmanager
-def _listener(role: Role, host: str) -> Iterator[socket.socket]:
+def _listener(role: Role, door: Door) -> Iterator[socket.socket]:
     # TCP_NODELAY is inherited by what is accepted: uvloop sets it, the standard loop would not.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            listener.bind((host, role.port))
+            listener.bind((door.host, door.port))
             listener.listen(2048)
         except OSError as error:
             if error.errno not in {errno.EADDRINUSE, errno.EACCES}:
                 raise
             raise PortBusy(
-                f"{role.name} cannot listen at {host}:{role.port}; is a country running already?"
+                f"{role.name} cannot listen at {door.host}:{door.port}; is a country running already?"
                 " Otherwise choose another --port-base with another --data",
-                sent=role.port,
+                sent=door.port,
                 role=role.name,
             ) from error
         listener.setblocking(False)

@@ -6,6 +6,7 @@ each role.  Roles find each other by their public origins; the routes say where 
 Source: DESIGN 7.
 """
 
+import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -130,9 +131,14 @@ def furnish(
     *,
     database: str = "sqlite",
     routes: str | None = None,
+    tls: ssl.SSLContext | None = None,
     environment: Mapping[str, str],
 ) -> House:
-    """Give the house its clock, its client and its databases.  A route may say {role}, as in http://{role}:8000."""
+    """
+    Give the house its clock, its client and its databases.
+
+    A route may say {role}, as in https://{role}:8000; `tls` is what other roles are called with.
+    """
 
     def url(role: str) -> str:
         name = file_name(role)
@@ -145,7 +151,7 @@ def furnish(
 
     return House(
         settled,
-        AiohttpHttp(_routes(settled.premises, routes) | _witnesses(environment)),
+        AiohttpHttp(_routes(settled.premises, routes), outside=_witnesses(environment), tls=tls),
         Clock(),
         lambda role: Database(url(role)),
         environment,

@@ -214,19 +214,27 @@ class HttpxHttp:
 
 
 class AiohttpHttp:
-    """By aiohttp: for the mesh's hot hops, at about a tenth of the cost."""
+    """
+    By aiohttp: for the mesh's hot hops, at about a tenth of the cost.
+
+    `tls` is for the neighbours on `routes`.  Who is `outside` is met as a stranger is: judged by the system's
+    authorities, and shown no certificate of ours.
+    """
 
     def __init__(
         self,
         routes: Mapping[str, str],
         *,
+        outside: Mapping[str, str] | None = None,
         tls: ssl.SSLContext | None = None,
         timeout: float = TIMEOUT,
         reply_limit: int = REPLY_LIMIT,
         connections: int = 100,
     ) -> None:
-        self._routes: dict[str, Route] = {origin_of(name): route for name, route in routes.items()}
-        self._tls = tls
+        strangers = {origin_of(name): route for name, route in (outside or {}).items()}
+        ours = {origin_of(name): route for name, route in routes.items()}
+        self._routes: dict[str, Route] = {**ours, **strangers}
+        self._tls = dict.fromkeys(ours.keys() - strangers.keys(), tls) if tls else {}
         self._timeout = timeout
         self._reply_limit = reply_limit
         self._connections = connections
@@ -255,6 +263,7 @@ class AiohttpHttp:
             data=content or None,
             headers=headers,
             allow_redirects=False,
+            ssl=self._tls.get(target.origin, True),
         ) as reply:
             read = await _limited(reply.content.iter_any, self._reply_limit, target.origin)
         return Reply(reply.status, Headers(list(reply.headers.items())), read)
@@ -263,11 +272,7 @@ class AiohttpHttp:
         # aiohttp wants to be made inside the loop that runs it.
         if self._made is None:
             self._made = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
-                    limit=self._connections,
-                    keepalive_timeout=IDLE,
-                    ssl=self._tls if self._tls is not None else True,
-                ),
+                connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=IDLE),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 timeout=aiohttp.ClientTimeout(total=None),
                 trust_env=False,

@@ -2,12 +2,12 @@
 `kiban prepare`: make the addresses and every secret of a deployment on containers, and start nothing.
 
 Each container is given the secrets of its own role as files.  The directory is its owner's alone; the files in it
-can be read by whoever a container runs as.
+can be read by whoever a container runs as, but for the transport authority's key, which none is given.
 """
 
 import argparse
 
-from kiban.deploy import clients, house
+from kiban.deploy import clients, credentials, house
 from kiban.deploy.commands import options
 from kiban.deploy.house import Settled
 from kiban.deploy.premises import file_name
@@ -40,6 +40,7 @@ def make_secrets(settled: Settled) -> None:
     for client in ("portal", "bank", "demo"):
         clients.public_jwk(premises, client)
     for role in premises.origins:
+        credentials.certify(premises, role)
         premises.secret(f"role-{file_name(role)}")
         premises.secret(f"database-{file_name(role)}")
     for member in settled.country.agencies:
@@ -48,4 +49,5 @@ def make_secrets(settled: Settled) -> None:
         if member != settled.country.change_office:
             premises.secret(f"database-office-{member}")
     for file in premises.secrets.iterdir():
-        file.chmod(READABLE)
+        if file.name != credentials.ROOT_KEY:
+            file.chmod(READABLE)

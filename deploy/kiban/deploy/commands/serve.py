@@ -3,6 +3,9 @@
 
 Where the data directory is its own, the role listens at the port of its origin.  In a container KIBAN_DATA,
 KIBAN_SECRETS, KIBAN_ROUTES, KIBAN_DATABASE and KIBAN_COUNTRY say what the options say elsewhere.
+
+With --tls a role speaks mutual TLS with its neighbours.  Browsers and tools have no certificate: for them there is
+--edge, a second address, which nobody but they should be able to reach.
 """
 
 import argparse
@@ -12,10 +15,11 @@ from pathlib import Path
 
 import uvloop
 
-from kiban.deploy import house, topology
+from kiban.deploy import credentials, house, topology, transport
 from kiban.deploy.commands import options
-from kiban.deploy.embedded import serving, told_to_stop
+from kiban.deploy.embedded import Door, serving, told_to_stop
 from kiban.deploy.house import Settled
+from kiban.deploy.premises import file_name, port_of
 from kiban.shared.problems import Problem
 
 
@@ -32,7 +36,18 @@ def add(commands: options.Commands) -> None:
     options.add_database(command)
     command.add_argument("--host", default="127.0.0.1", help="address to listen at (%(default)s)")
     command.add_argument("--port", type=int, help="port to listen at (its origin's)")
+    command.add_argument(
+        "--tls", action="store_true", help="speak mutual TLS with neighbours (--port, KIBAN_ROUTES)"
+    )
+    command.add_argument(
+        "--edge", type=_door, metavar="HOST:PORT", help="listen here too, without TLS"
+    )
     command.set_defaults(run=run)
+
+
+def _door(text: str) -> Door:
+    host, _, port = text.rpartition(":")
+    return Door(host, int(port))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -56,19 +71,32 @@ def _settled(arguments: argparse.Namespace) -> Settled:
 
 
 async def _serve(arguments: argparse.Namespace, settled: Settled) -> None:
+    doors, tls = _doors(arguments, settled), None
+    if arguments.tls:
+        tls = transport.calling(settled.premises.secrets, file_name(arguments.role))
     furnished = house.furnish(
         settled,
         database=os.environ.get("KIBAN_DATABASE", arguments.database),
         routes=os.environ.get("KIBAN_ROUTES"),
+        tls=tls,
         environment=os.environ,
     )
-    role = topology.build(furnished, arguments.role)
-    if arguments.port is not None:
-        role = replace(role, port=arguments.port)
+    role = replace(topology.build(furnished, arguments.role), doors=doors)
     try:
-        async with serving([role], host=arguments.host):
+        async with serving([role]):
             told = told_to_stop()
             print(f"{role.name} answers at {role.origin}", flush=True)
             await told.wait()
     finally:
         await furnished.close()
+
+
+def _doors(arguments: argparse.Namespace, settled: Settled) -> tuple[Door, ...]:
+    """Open a door to the neighbours, and one to browsers and tools where that is another."""
+    tls = None
+    if arguments.tls:
+        credentials.certify(settled.premises, arguments.role)
+        tls = transport.answering(settled.premises.secrets, file_name(arguments.role))
+    port = arguments.port or port_of(settled.premises.origin(arguments.role))
+    neighbours = Door(arguments.host, port, tls)
+    return (neighbours, arguments.edge) if arguments.edge else (neighbours,)
