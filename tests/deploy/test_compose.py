@@ -5,7 +5,7 @@ import re
 import pytest
 import yaml
 
-from kiban.deploy import house, topology
+from kiban.deploy import credentials, house, topology, transport
 from kiban.deploy.commands import prepare
 from kiban.deploy.premises import file_name, port_of
 from kiban.world.cast import shipped_country
@@ -32,7 +32,27 @@ def test_each_container_serves_its_role_at_the_port_of_its_origin(settled):
         container = SERVICES[file_name(role)]
 
         assert container["command"][:2] == ["serve", role]
-        assert container["ports"] == [f"127.0.0.1:{port_of(settled.premises.origin(role))}:8000"]
+        assert container["ports"] == [f"127.0.0.1:{port_of(settled.premises.origin(role))}:8080"]
+
+
+def test_roles_talk_with_each_other_by_mutual_tls(settled):
+    for role in settled.roles:
+        name, container = file_name(role), SERVICES[file_name(role)]
+
+        assert {"--tls", "--edge", f"{name}-edge:8080"} <= set(container["command"])
+        assert container["hostname"] == name
+        assert container["networks"]["mesh"] == {"aliases": [f"{name}-mesh"]}
+        assert container["networks"]["edge"] == {"aliases": [f"{name}-edge"]}
+        assert f"{name}-mesh" in transport.hosts(name)
+    assert COMPOSE["x-role"]["environment"]["KIBAN_ROUTES"] == "https://{role}-mesh:8000"
+    assert COMPOSE["networks"]["mesh"] == {"internal": True}
+    assert COMPOSE["networks"]["edge"]["driver_opts"] == {
+        "com.docker.network.bridge.enable_icc": "false"
+    }
+
+
+def test_nobody_is_given_the_key_of_the_transport_authority():
+    assert credentials.ROOT_KEY not in COMPOSE["secrets"]
 
 
 @pytest.mark.parametrize("name", SERVICES)
@@ -58,7 +78,7 @@ def test_each_role_meets_the_database_in_a_network_of_its_own(settled):
 
         assert here == {name, "postgres"}
         assert COMPOSE["networks"][f"{name}-database"] == {"internal": True}
-    assert "mesh" not in SERVICES["postgres"]["networks"]
+    assert not {"mesh", "edge"} & set(SERVICES["postgres"]["networks"])
 
 
 def test_every_secret_that_is_mounted_was_prepared(settled):
@@ -74,12 +94,12 @@ def test_each_role_is_given_its_own_secrets_and_no_other_roles(settled):
         name, given = file_name(role), set(SERVICES[file_name(role)]["secrets"])
         foreign = {
             f"{kind}-{file_name(other)}"
-            for kind in ("role", "database")
+            for kind in ("role", "database", "transport")
             for other in settled.roles
             if other != role
         }
 
-        assert {f"role-{name}", f"database-{name}", "operator"} <= given
+        assert {f"role-{name}", f"database-{name}", f"transport-{name}", "operator"} <= given
         assert not given & foreign
         assert ("enrolment" in given) == (role == "authority")
         assert ("vault" in given) == (role == f"gateway:{settled.country.resident_network}")
@@ -93,6 +113,7 @@ async def test_each_role_is_given_every_secret_that_it_asks_for(settled, tmp_pat
             (mounted / secret).symlink_to(settled.premises.secrets / secret)
 
         here = house.mounted(settled.premises.place, mounted, settled.folder)
+        credentials.certify(here.premises, role)
         furnished = house.furnish(here, database=DATABASE, environment={})
         topology.build(furnished, role)
 
