@@ -81,6 +81,20 @@ def test_each_role_meets_the_database_in_a_network_of_its_own(settled):
     assert not {"mesh", "edge"} & set(SERVICES["postgres"]["networks"])
 
 
+def test_a_role_may_enter_its_own_database_and_nobody_any_other():
+    postgres = SERVICES["postgres"]
+    file = ROOT / "deploy" / "pg_hba.conf"
+    lines = [line.split() for line in file.read_text().splitlines() if not line.startswith("#")]
+
+    assert "hba_file=/etc/kiban/pg_hba.conf" in postgres["command"]
+    assert f"./{file.relative_to(ROOT)}:/etc/kiban/pg_hba.conf:ro" in postgres["volumes"]
+    assert lines == [
+        ["local", "all", "postgres", "peer"],
+        ["host", "all", "postgres", "all", "reject"],
+        ["host", "sameuser", "all", "all", "scram-sha-256"],
+    ]
+
+
 def test_every_secret_that_is_mounted_was_prepared(settled):
     made = {file.name for file in settled.premises.secrets.iterdir()}
 
