@@ -100,7 +100,7 @@ def test_every_secret_that_is_mounted_was_prepared(settled):
 
     assert COMPOSE["secrets"].keys() <= made
     for name, place in COMPOSE["secrets"].items():
-        assert place == {"file": f".kiban/secrets/{name}"}
+        assert place == {"file": f"${{KIBAN_PREMISES:-.kiban}}/secrets/{name}"}
 
 
 def test_each_role_is_given_its_own_secrets_and_no_other_roles(settled):

@@ -12,7 +12,7 @@ from pathlib import Path
 from kiban.deploy import transport
 
 PORT = 8000
-PATIENCE = 2.0  # seconds
+PATIENCE = 5.0  # seconds
 
 
 def check() -> None:
