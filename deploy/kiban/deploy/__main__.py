@@ -14,7 +14,18 @@ from types import ModuleType
 
 from kiban.shared.problems import Problem
 
-COMMANDS = ("up", "demo", "serve", "check", "login", "reset", "prepare", "contracts", "problems")
+COMMANDS = (
+    "up",
+    "demo",
+    "serve",
+    "check",
+    "login",
+    "reset",
+    "prepare",
+    "ready",
+    "contracts",
+    "problems",
+)
 
 
 def parser() -> argparse.ArgumentParser:

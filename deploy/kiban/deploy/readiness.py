@@ -5,6 +5,7 @@ The ready file is for tools and for other people's tests: addresses, personas wi
 credentials.  It holds secrets on purpose, SIMULATED ones of made-up people, and only its owner may read it.
 """
 
+import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
@@ -18,16 +19,34 @@ from kiban.deploy import clients
 from kiban.deploy.house import House, role_of
 from kiban.deploy.premises import write_whole
 from kiban.identity.login.contract import REALM
-from kiban.shared.http import get_json
+from kiban.shared.http import get_json, get_shape
 from kiban.shared.settings import Secret
 from kiban.world import cast
+from kiban.world.moving_in import PopulationIncomplete, PopulationReply
 from kiban.world.people import CardPlan, People
+
+PAUSE = 0.2
+"""Seconds between two looks at who has moved in."""
 
 
 async def check_all_answer(house: House) -> None:
     """Return once every role answers for itself, or raise what is wrong with the first that does not."""
     for role in house.settled.roles:
         await get_json(house.http, f"{house.origin(role)}/health")
+
+
+async def wait_until_settled(house: House) -> None:
+    """Return once everybody has moved in, or raise what keeps them from it."""
+    for role in house.settled.roles:
+        if role == "cards" or role.startswith("gateway:"):
+            while not (told := await _population(house, role)).settled:
+                if told.problems:
+                    raise PopulationIncomplete("; ".join(told.problems), role=role)
+                await asyncio.sleep(PAUSE)
+
+
+async def _population(house: House, role: str) -> PopulationReply:
+    return await get_shape(house.http, f"{house.origin(role)}/population", PopulationReply)
 
 
 def document(house: House) -> dict[str, Any]:  # JSON
