@@ -1,0 +1,141 @@
+"""
+Errands: what somebody comes to the portal for, and somebody who comes back until it is done.
+
+A story that is told to a country in trouble: whatever is away when it is asked for is asked for again.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from kiban.deploy.story import ANSWERS, DECIDED, HEROINE, PROCEDURE
+from kiban.shared.problems import Unavailable
+from kiban.world.browser import PageRefused
+from kiban.world.citizen import Citizen
+
+PATIENCE = 90.0  # seconds
+PAUSE = 0.5  # seconds
+AWAY = (Unavailable, PageRefused, LookupError)
+"""What a person meets where a part of the country is away: nothing, a problem, or another page than the expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """One story: who wants what, what they answer, and what is to become of it."""
+
+    persona: str
+    procedure: str
+    answers: Mapping[str, str | bool]
+    outcome: str
+    notice: str
+    """What the office writes, once."""
+
+
+ERRANDS = {
+    "child-allowance": Errand(HEROINE, PROCEDURE, ANSWERS, "granted", "支給を決定しました"),
+}
+"""Every story by its name."""
+
+
+@dataclass(slots=True)
+class Visitor:
+    """Somebody with an errand."""
+
+    citizen: Citizen
+    errand: Errand
+    applications: set[str] = field(default_factory=set)
+    """Those that were there before."""
+    notices: int = 0
+
+    async def arrives(self) -> None:
+        """Log in, and see what is there already."""
+        await self.citizen.logs_in()
+        self.applications = await self._applications()
+        self.notices = await self._notices()
+
+    async def goes_on(self, until: str = "sent") -> None:
+        """Do whatever comes next until this is done: opened, approved, answered or sent."""
+        await _patiently(lambda: self._goes_on(until))
+
+    async def is_done(self) -> None:
+        """Wait for the decision: it is the right one, and everything happened once."""
+        await _patiently(self._decided)
+        await _patiently(self._all_is_well)
+
+    async def _goes_on(self, until: str) -> bool:
+        steps = {
+            "opened": self._comes_back,
+            "approved": self._approves,
+            "answered": self._answers,
+            "sent": self._sends,
+        }
+        for done, step in steps.items():
+            await step()
+            if done == until != "sent":
+                return True
+        return bool(self.citizen.page.parts("outcome"))
+
+    async def _comes_back(self) -> None:
+        """Open the portal, log in if it asks for that, and open the application; begin one where there is none."""
+        page = await self.citizen.browser.open(f"{self.citizen.portal_origin}/")
+        if any(link.attributes.get("id") == "login" for link in page.markup.links):
+            await self.citizen.logs_in()
+        if own := await self._applications() - self.applications:
+            await self.citizen.browser.open(own.pop())
+        else:
+            await self.citizen.opens(self.errand.procedure)
+
+    async def _approves(self) -> None:
+        """Go where the page says that something is missing, and approve again where that is asked."""
+        page = self.citizen.page
+        for way in ("mend", "approve-again"):
+            if any(link.attributes.get("data-testid") == way for link in page.markup.links):
+                await self.citizen.browser.follow(way)
+        if self.citizen.page.has_form("agree"):
+            await self.citizen.agrees()
+
+    async def _answers(self) -> None:
+        """Let the offices be asked anew where the page offers it, and answer what only the person knows."""
+        if self.citizen.page.has_form("prefill"):
+            await self.citizen.browser.submit("prefill")
+        if self.citizen.page.has_form("answers"):
+            await self.citizen.fills(self.errand.answers)
+
+    async def _sends(self) -> None:
+        if self.citizen.page.has_form("sign"):
+            await self.citizen.signs()
+            await self.citizen.sends()
+
+    async def _decided(self) -> bool:
+        await self._comes_back()
+        return await self.citizen.outcome() in DECIDED
+
+    async def _all_is_well(self) -> bool:
+        await self._comes_back()
+        assert await self.citizen.outcome() == self.errand.outcome
+        assert len(await self._applications() - self.applications) == 1
+        assert await self._notices() == self.notices + 1
+        assert {line["verified"] for line in await self.citizen.history()} == {"yes"}
+        return True
+
+    async def _applications(self) -> set[str]:
+        page = await self.citizen.browser.open(f"{self.citizen.portal_origin}/")
+        return {link.href for link in page.markup.links if "/applications/" in link.href}
+
+    async def _notices(self) -> int:
+        return sum(self.errand.notice in each for each in await self.citizen.notices())
+
+
+async def _patiently(attempt: Callable[[], Awaitable[bool]]) -> None:
+    """Try until it is done; what is away for longer than somebody waits is told."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            if await attempt():
+                return
+        except AWAY:
+            if time.monotonic() > until:
+                raise
+        assert time.monotonic() < until, "it takes too long"
+        await asyncio.sleep(PAUSE)

@@ -1,0 +1,71 @@
+"""
+Every story in the country on containers, while each of these in turn is killed, and then paused.
+
+deploy/containers.sh runs this; KIBAN_STORIES names stories where not all are meant.
+"""
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from kiban.deploy import house
+from kiban.shared.http import AiohttpHttp
+from kiban.world import cast
+from kiban.world.cast import shipped_country
+from kiban.world.citizen import Citizen
+from tests.stories import containers
+from tests.stories.errands import ERRANDS, Visitor
+
+STORIES = os.environ.get("KIBAN_STORIES", "").split() or list(ERRANDS)
+PATIENCE = 20.0  # seconds that a browser waits for a page
+
+pytestmark = [containers.needed, pytest.mark.slow]
+
+
+@asynccontextmanager
+async def visitor(story: str) -> AsyncIterator[Visitor]:
+    """Somebody who has come to the portal with this errand."""
+    errand = ERRANDS[story]
+    settled = house.settle(containers.premises(), shipped_country())
+    origins = settled.premises.origins
+    here = {each: f"http://127.0.0.1:{each.rpartition(':')[2]}" for each in origins.values()}
+    http = AiohttpHttp(here, timeout=PATIENCE)
+    person = cast.load_checked(settled.folder).people[errand.persona]
+    visiting = Visitor(Citizen(person, http, origins["portal"]), errand)
+    try:
+        await visiting.arrives()
+        yield visiting
+    finally:
+        await http.close()
+
+
+@pytest.mark.parametrize("story", STORIES)
+async def test_a_story_is_lived_through(story) -> None:
+    async with visitor(story) as somebody:
+        await somebody.goes_on()
+
+        await somebody.is_done()
+
+
+@pytest.mark.parametrize("service", containers.SERVICES)
+@pytest.mark.parametrize("story", STORIES)
+async def test_a_container_is_killed_and_the_story_goes_on(story, service) -> None:
+    async with visitor(story) as somebody:
+        await somebody.goes_on(until="opened")
+
+        async with containers.killed(service):
+            await somebody.goes_on()
+            await somebody.is_done()
+
+
+@pytest.mark.parametrize("service", containers.SERVICES)
+@pytest.mark.parametrize("story", STORIES)
+async def test_a_container_is_paused_and_the_story_goes_on(story, service) -> None:
+    async with visitor(story) as somebody:
+        await somebody.goes_on(until="answered")
+
+        async with containers.paused(service):
+            await somebody.goes_on()
+            await somebody.is_done()
