@@ -102,7 +102,7 @@ def create_app(
 
     app = service(
         f"Kiban gateway of {settings.member} (SIMULATED)",
-        role=f"gateway:{settings.member}",
+        role="changes" if change_office else f"gateway:{settings.member}",
         clock=clock,
         lifespan=lifespan,
         operator_key=settings.operator_key.reveal(),
