@@ -21,7 +21,8 @@ from tests.stories.errands import ERRANDS, Visitor
 STORIES = os.environ.get("KIBAN_STORIES", "").split() or list(ERRANDS)
 PATIENCE = 20.0  # seconds that a browser waits for a page
 
-pytestmark = [containers.needed, pytest.mark.slow]
+containers.require()
+pytestmark = pytest.mark.slow
 
 
 @asynccontextmanager

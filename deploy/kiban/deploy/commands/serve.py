@@ -10,14 +10,16 @@ With --tls a role speaks mutual TLS with its neighbours.  Browsers and tools hav
 
 import argparse
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from ssl import SSLContext
 
 import uvloop
 
 from kiban.deploy import credentials, house, topology, transport
 from kiban.deploy.commands import options
-from kiban.deploy.embedded import Door, serving, told_to_stop
+from kiban.deploy.embedded import Door, Role, serving, told_to_stop
 from kiban.deploy.house import Settled
 from kiban.deploy.premises import file_name, port_of
 from kiban.shared.problems import Problem
@@ -71,17 +73,15 @@ def _settled(arguments: argparse.Namespace) -> Settled:
 
 
 async def _serve(arguments: argparse.Namespace, settled: Settled) -> None:
-    doors, tls = _doors(arguments, settled), None
-    if arguments.tls:
-        tls = transport.calling(settled.premises.secrets, file_name(arguments.role))
     furnished = house.furnish(
         settled,
         database=os.environ.get("KIBAN_DATABASE", arguments.database),
         routes=os.environ.get("KIBAN_ROUTES"),
-        tls=tls,
+        tls=_tls(transport.calling, arguments, settled),
         environment=os.environ,
     )
-    role = replace(topology.build(furnished, arguments.role), doors=doors)
+    role = topology.build(furnished, arguments.role)
+    role = replace(role, doors=_doors(role, arguments, settled))
     try:
         async with serving([role]):
             told = told_to_stop()
@@ -91,12 +91,18 @@ async def _serve(arguments: argparse.Namespace, settled: Settled) -> None:
         await furnished.close()
 
 
-def _doors(arguments: argparse.Namespace, settled: Settled) -> tuple[Door, ...]:
+def _doors(role: Role, arguments: argparse.Namespace, settled: Settled) -> tuple[Door, ...]:
     """Open a door to the neighbours, and one to browsers and tools where that is another."""
-    tls = None
-    if arguments.tls:
-        credentials.certify(settled.premises, arguments.role)
-        tls = transport.answering(settled.premises.secrets, file_name(arguments.role))
-    port = arguments.port or port_of(settled.premises.origin(arguments.role))
-    neighbours = Door(arguments.host, port, tls)
+    port = arguments.port or port_of(role.origin)
+    neighbours = Door(arguments.host, port, _tls(transport.answering, arguments, settled))
     return (neighbours, arguments.edge) if arguments.edge else (neighbours,)
+
+
+def _tls(
+    made: Callable[[Path, str], SSLContext], arguments: argparse.Namespace, settled: Settled
+) -> SSLContext | None:
+    """Make what the role listens or calls with, where it speaks TLS."""
+    if not arguments.tls:
+        return None
+    credentials.certify(settled.premises, arguments.role)
+    return made(settled.premises.secrets, file_name(arguments.role))
