@@ -30,10 +30,29 @@ class Errand:
     outcome: str
     notice: str
     """What the office writes, once."""
+    looked_up: Mapping[str, str] = field(default_factory=dict)
+    """What is searched for in the registry, by field."""
+    news: str = ""
+    known: tuple[str, ...] = ()
+    """What is to stand in which records afterwards."""
+    again: bool = True
+    """Whether the same person can come with it again."""
 
 
 ERRANDS = {
     "child-allowance": Errand(HEROINE, PROCEDURE, ANSWERS, "granted", "支給を決定しました"),
+    # Who has moved has no certificate for signatures any more.
+    "change-of-address": Errand(
+        HEROINE,
+        "change-of-address",
+        {"new_address-rest": "1丁目2番3号", "moved_on": ""},
+        "granted",
+        "住民票に記載しました",
+        looked_up={"new_address": "鎌倉市長谷"},
+        news="神奈川県鎌倉市長谷1丁目2番3号",
+        known=("kamakura/resident-record", "tax/registered-address", "accounts/registered-address"),
+        again=False,
+    ),
 }
 """Every story by its name."""
 
@@ -53,15 +72,16 @@ class Visitor:
         self.applications = await self._applications()
 
     async def goes_on(self, until: str = "sent") -> None:
-        """Do whatever comes next until this is done: opened, approved, answered or sent."""
-        await _patiently(lambda: self._goes_on(until))
+        """Do whatever comes next until this is done: opened, approved, answered or sent; come back while it is not."""
+        await patiently(lambda: self.tries(until))
 
     async def is_done(self) -> None:
         """Wait for the decision: it is the right one, and everything happened once."""
-        await _patiently(self._decided)
-        await _patiently(self._all_is_well)
+        await patiently(self.decided)
+        await patiently(self._all_is_well)
 
-    async def _goes_on(self, until: str) -> bool:
+    async def tries(self, until: str = "sent") -> bool:
+        """Do whatever comes next, once; whether it is done."""
         steps = {
             "opened": self._comes_back,
             "approved": self._approves,
@@ -98,24 +118,42 @@ class Visitor:
         if self.citizen.page.has_form("prefill"):
             await self.citizen.browser.submit("prefill")
         if self.citizen.page.has_form("answers"):
-            await self.citizen.fills(self.errand.answers)
+            for name, words in self.errand.looked_up.items():
+                await self.citizen.searches(name, words)
+            await self.citizen.fills(self._said())
+
+    def _said(self) -> dict[str, str | bool]:
+        """The answers; a day that is left open is today."""
+        today = self.citizen.clock().date().isoformat()
+        return {name: said or today for name, said in self.errand.answers.items()}
 
     async def _sends(self) -> None:
         if self.citizen.page.has_form("sign"):
             await self.citizen.signs()
             await self.citizen.sends()
 
-    async def _decided(self) -> bool:
+    async def decided(self) -> bool:
+        """Whether the office has decided."""
         await self._comes_back()
         return await self.citizen.outcome() in DECIDED
 
     async def _all_is_well(self) -> bool:
+        """The decision is the right one and was made once; offices that follow have heard of it."""
         await self._comes_back()
         assert await self.citizen.outcome() == self.errand.outcome
         assert self._times_told() == 1
         assert len(await self._applications() - self.applications) == 1
         assert {line["verified"] for line in await self.citizen.history()} == {"yes"}
-        return True
+        return await self._is_known()
+
+    async def _is_known(self) -> bool:
+        """Whether everybody who follows has the news."""
+        if not self.errand.known:
+            return True
+        page = await self.citizen.looks_at(*self.errand.known)
+        items = {record.partition("/")[2] for record in self.errand.known}
+        shown = [part.text for item in items for part in page.parts(f"record-{item}")]
+        return sum(self.errand.news in each for each in shown) == len(self.errand.known)
 
     async def _applications(self) -> set[str]:
         page = await self.citizen.browser.open(f"{self.citizen.portal_origin}/")
@@ -128,7 +166,7 @@ class Visitor:
         return sum(self.errand.notice in each.text for each in events)
 
 
-async def _patiently(attempt: Callable[[], Awaitable[bool]]) -> None:
+async def patiently(attempt: Callable[[], Awaitable[bool]]) -> None:
     """Try until it is done; what is away for longer than somebody waits is told."""
     until = time.monotonic() + PATIENCE
     while True:
