@@ -558,7 +558,7 @@ class AnnouncementRequest(Shape):
     )
     affair: Name
     item: Name
-    people: list[PersonNumber] = Field(min_length=1, max_length=65_535)
+    people: list[PersonNumber] = Field(min_length=1, max_length=5_000)
 
 
 class Changed(Shape):
