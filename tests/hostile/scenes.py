@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from kiban.deploy import clients
+from kiban.deploy import clients, keys
 from kiban.gateway.contract import (
     AnnouncementRequest,
     InquiryRequest,
@@ -165,7 +165,7 @@ class Scenes:
 
     def party(self, name: str) -> LoginClient:
         """A relying party of login's."""
-        key = clients.load(clients.key(self.country.house.premises, name))
+        key = keys.load(clients.key(self.country.house.premises, name))
         issuer = self.country.origin("login") + REALM
         return LoginClient(self.country.http, issuer, name, key, self.country.clock)
 
