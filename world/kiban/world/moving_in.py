@@ -42,6 +42,7 @@ from kiban.world.population import (
 from kiban.world.vault import app as vault_app
 from kiban.world.vault.client import CardOfficeClient
 from kiban.world.vault.network import ResidentNetwork
+from kiban.world.vault.renewals import Renewals
 from kiban.world.vault.store import Residents
 
 
@@ -138,6 +139,7 @@ def move_vault_in(
     vault_app.add_routes(
         app,
         lambda: network[-1],
+        lambda: Renewals(network[-1], AuthorityClient(around.http, around.authority_origin)),
         members=members,
         card_office=vault_app.CardOffice(card_office_secret),
     )

@@ -13,8 +13,9 @@ from kiban.shared.access import Access
 from kiban.shared.membership import SignedCaller
 from kiban.shared.problems import Unauthenticated
 from kiban.shared.settings import Secret
-from kiban.world.vault.contract import CardCertification
+from kiban.world.vault.contract import CardCertification, SignatureRenewal
 from kiban.world.vault.network import ResidentNetwork
+from kiban.world.vault.renewals import Renewals
 
 
 class CardOffice(Access[None]):
@@ -36,6 +37,7 @@ class CardOffice(Access[None]):
 def add_routes(
     app: FastAPI,
     network: Callable[[], ResidentNetwork],
+    renewals: Callable[[], Renewals],
     *,
     members: Access[SignedCaller],
     card_office: Access[None],
@@ -53,3 +55,8 @@ def add_routes(
     async def certify_card(asked: CardCertification) -> CardCertificates:
         """Have the keys of a new card certified."""
         return await network().certify_card(asked)
+
+    @app.post("/signature-renewals", tags=["resident network"], dependencies=[Depends(card_office)])
+    async def renew_signature(asked: SignatureRenewal) -> CardCertificates:
+        """Have the new signature key certified that a card made at a municipality's counter."""
+        return await renewals().renew_signature(asked)

@@ -5,6 +5,7 @@ Beside the operations of its gateway:
 
 * `POST /acquisitions` (members): `gateway.contract.Attributes` → `authority.contract.TokenReply`
 * `POST /card-certificates` (the card office alone): `CardCertification` → `authority.contract.CardCertificates`
+* `POST /signature-renewals` (the card office alone): `SignatureRenewal` → `authority.contract.CardCertificates`
 
 Source: DESIGN 5.1 (issue, 取得番号); 住民基本台帳法 第30条の9以下.
 """
@@ -28,10 +29,37 @@ class AddressUnclear(Problem):
     slug, title, status = "address-unclear", "The address does not say which town it means", 422
 
 
+class SignatureInForce(Problem):
+    slug, title, status = "signature-in-force", "The signature certificate is still in force", 409
+
+
+class CardOfSomebodyElse(Problem):
+    slug, title, status = "card-of-somebody-else", "The card is another person's", 403
+
+
+class LivesElsewhere(Problem):
+    slug, title, status = "lives-elsewhere", "The holder lives in another municipality", 403
+
+
 class CardCertification(Shape):
     """The card office has made a card: whose it is, and what its two keys ask to be certified."""
 
     attributes: Attributes
     authentication_request: str = Field(max_length=8_000, description="PKCS#10, DER in base64url")
     signature_request: str | None = Field(default=None, max_length=8_000, description="PKCS#10")
+    card_expires: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+
+
+class SignatureRenewal(Shape):
+    """A card at a municipality's counter has made a new signature key (署名用電子証明書の更新)."""
+
+    municipality: str = Field(pattern=r"^[0-9]{6}$", description="whose counter it is")
+    visitor: Attributes | None = Field(
+        default=None,
+        description="who the counter says that it is; otherwise the card alone says it",
+    )
+    authentication_certificate: str = Field(max_length=8_000, description="DER, base64url")
+    authentication_request: str = Field(max_length=8_000, description="PKCS#10, DER in base64url")
+    signature_certificate: str = Field(max_length=8_000, description="the one that has ended")
+    signature_request: str = Field(max_length=8_000, description="PKCS#10")
     card_expires: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")

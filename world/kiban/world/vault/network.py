@@ -29,6 +29,8 @@ from kiban.identity.authority.contract import (
     Address,
     CardCertificates,
     CardRegistration,
+    CertificateRefused,
+    CertificateRevoked,
     HolderAttributes,
     ResidentRegistration,
     Revocation,
@@ -170,12 +172,13 @@ class ResidentNetwork:
 
     async def acquire(self, bearer: str, attributes: Attributes) -> TokenReply:
         """A token with which this member learns its pseudonym for this person; steps 1 to 3."""
-        resident = await self._the_one(attributes)
+        resident = await self.the_one(attributes)
         return await self.authority.issue_acquisition(
             AcquisitionRequest(resident_record_code=resident.code.reveal(), bearer=bearer)
         )
 
-    async def _the_one(self, attributes: Attributes) -> Resident:
+    async def the_one(self, attributes: Attributes) -> Resident:
+        """The one resident who has these four attributes."""
         async with self.db.read() as connection:
             return residents.the_one(await self.residents.matching(connection, attributes))
 
@@ -183,15 +186,22 @@ class ResidentNetwork:
 
     async def certify_card(self, asked: CardCertification) -> CardCertificates:
         """Have a card's keys certified; a card that its holder has lost is ended at once."""
-        resident = await self._the_one(asked.attributes)
-        issued = await self.authority.register_card(
+        resident = await self.the_one(asked.attributes)
+        return await self.register_card(
+            resident,
             CardRegistration(
                 resident_record_code=resident.code.reveal(),
                 authentication_request=asked.authentication_request,
                 signature_request=asked.signature_request,
                 card_expires=asked.card_expires,
-            )
+            ),
         )
+
+    async def register_card(
+        self, resident: Resident, registration: CardRegistration
+    ) -> CardCertificates:
+        """Have the keys of a resident's card certified, and note by which serials it is known from now on."""
+        issued = await self.authority.register_card(registration)
         async with self.db.begin() as connection:
             for authority, certificate in _certificates(issued):
                 await store.note_certificate(
@@ -200,6 +210,16 @@ class ResidentNetwork:
         if resident.card_lost:
             await self._end(resident.person)
         return issued
+
+    async def holder(self, serial: str) -> Resident:
+        """The resident to whom the card was given whose authentication certificate has this serial number."""
+        async with self.db.read() as connection:
+            known = await store.find_certificate(connection, "authentication", serial)
+            if known is None:
+                raise CertificateRefused("no card was given out with this certificate")
+            if known.ended:
+                raise CertificateRevoked("the card was reported as lost")
+            return await self.residents.find(connection, known.person)
 
     async def report_loss(self, persona: str) -> None:
         """Somebody's card was lost: its certificates end, wherever its holder has moved since."""

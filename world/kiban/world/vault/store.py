@@ -194,6 +194,23 @@ async def note_certificate(
     await connection.execute(insert_new(certificates).values(row))
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """To whom a certificate was given, and whether it was ended from here."""
+
+    person: str
+    ended: bool
+
+
+async def find_certificate(
+    connection: AsyncConnection, authority: str, serial: str
+) -> Given | None:
+    c = certificates.c
+    query = select(c.person, c.ended_at).where(c.authority == authority, c.serial == serial)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else Given(row.person, row.ended_at is not None)
+
+
 async def open_certificates(connection: AsyncConnection, person: str) -> list[Certificate]:
     """The certificates on a person's cards that were not ended from here."""
     c = certificates.c
