@@ -25,6 +25,7 @@ from kiban.identity.authority.app import create_app as create_authority
 from kiban.identity.authority.client import AuthorityClient, obtain_identity
 from kiban.identity.authority.contract import (
     Address,
+    CardCertificates,
     CardRegistration,
     HolderAttributes,
     ResidentRegistration,
@@ -41,6 +42,7 @@ from kiban.shared.database import Database
 from kiban.shared.http import HttpxHttp, Reply, origin_of
 from kiban.shared.keyring import Keyring, keyring_table
 from kiban.shared.membership import SignedHttp
+from kiban.shared.problems import Unavailable
 from kiban.shared.settings import Secret
 from kiban.world.cards.app import create_app as create_cards
 from kiban.world.cards.deck import PACKAGE as CARDS_PACKAGE
@@ -150,9 +152,14 @@ def cards_settings() -> CardsSettings:
         origin=CARDS,
         secret=CARD_SECRET,
         operator_key=OPERATOR,
+        counter_key=Secret("no counter is here"),
         login_origin=LOGIN,
         country=COUNTRY,
     )
+
+
+async def renew_nothing(*_) -> CardCertificates:
+    raise Unavailable("there is no card office here")
 
 
 def sqlite(place: Path, name: str) -> Database:
@@ -312,7 +319,13 @@ async def open_house(
         login = create_login(login_settings(**different), db=db, http=to_authority, clock=clock)
         taped = Taped(login, "login", tape)
         to_login = HttpxHttp({LOGIN: taped})
-        cards = create_cards(cards_settings(), db=cards_db, http=to_login, clock=clock)
+        cards = create_cards(
+            cards_settings(),
+            db=cards_db,
+            http=to_login,
+            clock=clock,
+            certify_renewal=renew_nothing,
+        )
         for app in (authority, login, cards):
             await running.enter_async_context(app.router.lifespan_context(app))
         to_all = HttpxHttp(

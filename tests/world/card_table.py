@@ -19,6 +19,7 @@ from kiban.world.cards.settings import CardsSettings
 
 SECRET = Secret("wraps the cards of these tests")
 OPERATOR = Secret("operator of the cards")
+COUNTERS = Secret("the counters of municipalities")
 ORIGIN, LOGIN = "http://card.localhost:8702", "http://login.localhost:8701"
 COUNTRY = Path(__file__).parents[2] / "world/kiban/world/country"
 PIN, PASSWORD = "4649", "HANAKO1985"
@@ -49,6 +50,18 @@ def certify_anything():
     return certify
 
 
+def renew_anything():
+    """A card office that has every renewal certified, and writes down what it was asked."""
+    certify, asked = certify_anything(), []
+
+    async def renew(persona, order, succession) -> CardCertificates:
+        asked.append((persona, order, succession))
+        return await certify(succession.authentication_request, succession.signature_request)
+
+    renew.asked = asked
+    return renew
+
+
 async def issue(cards: Cards, persona: str = "hanako", **different) -> None:
     wanted = {
         "authentication_pin": PIN,
@@ -64,6 +77,7 @@ def settings(**different) -> CardsSettings:
         "origin": ORIGIN,
         "secret": SECRET,
         "operator_key": OPERATOR,
+        "counter_key": COUNTERS,
         "login_origin": LOGIN,
         "country": COUNTRY,
         **different,
@@ -72,10 +86,16 @@ def settings(**different) -> CardsSettings:
 
 
 @asynccontextmanager
-async def open_table(db, clock, *, login=None, **different):
+async def open_table(db, clock, *, login=None, renew=None, **different):
     """The cards' application, with whatever plays login behind it; gives an Http that reaches both."""
     routes = {LOGIN: login} if login else {}
-    app = create_app(settings(**different), db=db, http=HttpxHttp(routes), clock=clock)
+    app = create_app(
+        settings(**different),
+        db=db,
+        http=HttpxHttp(routes),
+        clock=clock,
+        certify_renewal=renew or renew_anything(),
+    )
     async with app.router.lifespan_context(app):
         yield HttpxHttp({ORIGIN: app})
 

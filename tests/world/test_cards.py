@@ -213,15 +213,6 @@ async def test_a_certificate_for_another_key_is_not_taken(cards) -> None:
         await issue(cards, "kenji", certify=swaps)
 
 
-async def test_a_renewed_card_has_new_keys_behind_the_same_pins(cards) -> None:
-    before = await sign(cards)
-
-    await cards.renew("hanako", certify=certify_anything())
-
-    after = await sign(cards)
-    assert after.signature != before.signature
-
-
 async def test_the_counter_sets_a_new_pin_and_unlocks(cards) -> None:
     await spoil(cards, 3)
 

@@ -35,6 +35,7 @@ from kiban.world.cards.settings import CardsSettings
 from kiban.world.faults import add_revocation, make_unreliable
 from kiban.world.moving_in import Surroundings, give_out_cards, move_in, move_vault_in
 from kiban.world.office.office import Office
+from kiban.world.population import renewing
 from kiban.world.vault.client import CardOfficeClient
 
 
@@ -169,14 +170,22 @@ def cards(house: House) -> FastAPI:
     settings = house.settings(
         CardsSettings,
         "cards",
+        counter_key=house.premises.secret("card-counters"),
         login_origin=house.origin("login"),
         country=str(house.settled.folder),
         show_pins="true",
     )
-    app = create_cards(settings, db=house.database("cards"), http=house.http, clock=house.clock)
     network = house.origin(f"gateway:{house.country.resident_network}")
     registrar = CardOfficeClient(house.http, network, house.premises.secret("card-office"))
-    give_out_cards(app, app.state.cards, cast.load_checked(house.settled.folder), registrar)
+    people = cast.load_checked(house.settled.folder)
+    app = create_cards(
+        settings,
+        db=house.database("cards"),
+        http=house.http,
+        clock=house.clock,
+        certify_renewal=renewing(registrar, people.people),
+    )
+    give_out_cards(app, app.state.cards, people, registrar)
     return app
 
 

@@ -26,11 +26,14 @@ from kiban.shared import encoding, mistakes
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.problems import NotFound, Problem
+from kiban.world.cards.contract import NoSuchCard, RenewalOrder
+from kiban.world.cards.deck import Succession
+from kiban.world.cards.renewals import CertifyRenewal
 from kiban.world.office import store
 from kiban.world.office.records import Entry, OfficeRecords
 from kiban.world.people import CardPlan, People, Persona, person_number
 from kiban.world.vault.client import CardOfficeClient
-from kiban.world.vault.contract import CardCertification, NobodyMatches
+from kiban.world.vault.contract import CardCertification, NobodyMatches, SignatureRenewal
 from kiban.world.vault.network import ResidentNetwork
 
 PATIENCE = timedelta(seconds=60)
@@ -152,6 +155,28 @@ def _given_out(
         )
 
     return give_out
+
+
+def renewing(registrar: CardOfficeClient, people: People) -> CertifyRenewal:
+    """The card office's part in the renewals that counters begin: it knows until when each card lasts."""
+    plans = {persona.id: persona.card for persona in people if persona.card is not None}
+
+    async def certify(persona: str, order: RenewalOrder, made: Succession) -> CardCertificates:
+        if persona not in plans:
+            raise NoSuchCard("the card office knows no such card", sent=persona[:31])
+        return await registrar.renew_signature(
+            SignatureRenewal(
+                municipality=order.municipality,
+                visitor=order.visitor,
+                authentication_certificate=encoding.encode(made.authentication_certificate),
+                authentication_request=encoding.encode(made.authentication_request),
+                signature_certificate=encoding.encode(made.signature_certificate),
+                signature_request=encoding.encode(made.signature_request),
+                card_expires=plans[persona].expires.isoformat(),
+            )
+        )
+
+    return certify
 
 
 @dataclass(frozen=True, slots=True)

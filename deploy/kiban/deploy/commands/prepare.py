@@ -33,7 +33,15 @@ def run(arguments: argparse.Namespace) -> int:
 def make_secrets(settled: Settled) -> None:
     """Make every secret that some role will ask for."""
     premises = settled.premises
-    for name in ("operator", "enrolment", "vault", "card-office", "postgres", "database-vault"):
+    for name in (
+        "operator",
+        "enrolment",
+        "vault",
+        "card-office",
+        "card-counters",
+        "postgres",
+        "database-vault",
+    ):
         premises.secret(name)
     for member in ("core", "login"):
         premises.member_secret(member)

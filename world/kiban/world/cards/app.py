@@ -5,6 +5,7 @@ The POST of the form answers with a page of its own, which leads to login by a l
 can stay at 'self', and no script is needed.
 """
 
+import hmac
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,11 +18,12 @@ from kiban.identity.authority.contract import (
     CertificateExpired,
     CertificateRefused,
     CertificateRevoked,
+    KeyRefused,
 )
 from kiban.identity.login.client import LoginForCards
 from kiban.identity.login.contract import OtherPersonsCard
 from kiban.shared import encoding
-from kiban.shared.access import Operator, anyone
+from kiban.shared.access import Access, Operator, anyone
 from kiban.shared.app import service
 from kiban.shared.clock import Clock
 from kiban.shared.csrf import CSRF
@@ -29,7 +31,8 @@ from kiban.shared.database import Database
 from kiban.shared.http import Http
 from kiban.shared.keyring import Keyring
 from kiban.shared.pages import Pages
-from kiban.shared.problems import Malformed, Problem
+from kiban.shared.problems import Malformed, Problem, Unauthenticated, Unavailable
+from kiban.shared.settings import Secret
 from kiban.world.cards import names, store, terms
 from kiban.world.cards.contract import (
     CardFace,
@@ -38,10 +41,14 @@ from kiban.world.cards.contract import (
     Certificate,
     NoSuchCard,
     NoSuchKey,
+    PasswordsDiffer,
     PINEntry,
     PINMisshapen,
     PINReset,
     PINResetByOther,
+    RenewalForm,
+    RenewalOrder,
+    RenewalPlace,
     SignCommand,
     Signed,
     TapCommand,
@@ -50,9 +57,17 @@ from kiban.world.cards.contract import (
     WrongPIN,
 )
 from kiban.world.cards.deck import PACKAGE, Cards
+from kiban.world.cards.names import Names
+from kiban.world.cards.renewals import CertifyRenewal, Renewals
 from kiban.world.cards.settings import CardsSettings
 from kiban.world.cards.store import Drawer, Face
 from kiban.world.cards.taps import Taps
+from kiban.world.vault.contract import (
+    CardOfSomebodyElse,
+    LivesElsewhere,
+    NobodyMatches,
+    SignatureInForce,
+)
 
 KINDLY = (
     WrongPIN,
@@ -66,8 +81,36 @@ KINDLY = (
     CertificateRevoked,
 )
 """What a person can mend at the page itself: it is shown there, above the form."""
+AT_THE_COUNTER = (
+    *KINDLY,
+    CardOfSomebodyElse,
+    KeyRefused,
+    LivesElsewhere,
+    NobodyMatches,
+    PasswordsDiffer,
+    SignatureInForce,
+    Unavailable,
+)
+"""What is shown above the form of a renewal."""
 Persona = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 RequestId = Annotated[str, Query(alias="request", pattern=r"^[0-9a-f]{32}$")]
+Name = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
+
+
+class Counters(Access[None]):
+    """The counters of municipalities: what a clerk begins, who has seen the visitor."""
+
+    name = "counters"
+
+    def __init__(self, secret: Secret) -> None:
+        if not secret.reveal():
+            raise ValueError("the counters' secret may not be empty")
+        self._expected = f"Bearer {secret.reveal()}".encode()
+
+    async def __call__(self, request: Request) -> None:
+        given = request.headers.get("authorization", "").encode()
+        if not hmac.compare_digest(given, self._expected):
+            raise Unauthenticated("this is for the counters", expected="Authorization: Bearer")
 
 
 class Table:
@@ -75,17 +118,35 @@ class Table:
 
     csrf: CSRF
 
-    def __init__(self, settings: CardsSettings, *, db: Database, http: Http, clock: Clock) -> None:
+    def __init__(
+        self,
+        settings: CardsSettings,
+        *,
+        db: Database,
+        http: Http,
+        clock: Clock,
+        certify_renewal: CertifyRenewal,
+    ) -> None:
         self._db = db
+        drawer = Drawer(settings.secret)
         self._keyring = Keyring(store.keyring, settings.secret)
         self.cards = Cards(db, settings.secret, clock)
+        self.names: Names = names.load(settings.country)
         self.taps = Taps(
             login=LoginForCards(http, settings.login_origin),
             login_origin=settings.login_origin,
             cards=self.cards,
-            names=names.load(settings.country),
+            names=self.names,
             db=db,
-            drawer=Drawer(settings.secret),
+            drawer=drawer,
+            clock=clock,
+        )
+        self.renewals = Renewals(
+            origin=settings.origin,
+            cards=self.cards,
+            certify=certify_renewal,
+            db=db,
+            drawer=drawer,
             clock=clock,
         )
 
@@ -100,8 +161,15 @@ class Table:
         yield
 
 
-def create_app(settings: CardsSettings, *, db: Database, http: Http, clock: Clock) -> FastAPI:
-    table = Table(settings, db=db, http=http, clock=clock)
+def create_app(
+    settings: CardsSettings,
+    *,
+    db: Database,
+    http: Http,
+    clock: Clock,
+    certify_renewal: CertifyRenewal,
+) -> FastAPI:
+    table = Table(settings, db=db, http=http, clock=clock, certify_renewal=certify_renewal)
     pages = Pages(PACKAGE)
 
     @asynccontextmanager
@@ -119,8 +187,9 @@ def create_app(settings: CardsSettings, *, db: Database, http: Http, clock: Cloc
     )
     app.state.cards = table.cards
     _pages(app, table, pages, settings)
+    _renewal_pages(app, table, pages)
     _reader_routes(app, table.cards, table.taps)
-    _counter_routes(app, table.cards, Operator(settings.operator_key.reveal()))
+    _counter_routes(app, table, settings)
     return app
 
 
@@ -147,9 +216,7 @@ def _pages(app: FastAPI, table: Table, pages: Pages, settings: CardsSettings) ->
         return RedirectResponse(f"/tapped/{await table.taps.keep(location)}", 303)
 
     @app.get("/tapped/{name}", include_in_schema=False, dependencies=open_to_all)
-    async def read_tapped(
-        request: Request, name: Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
-    ) -> Response:
+    async def read_tapped(request: Request, name: Name) -> Response:
         return pages.page(request, "tapped.html", location=await table.taps.kept(name))
 
 
@@ -169,6 +236,49 @@ async def _tap_page(
         problem.status if problem else 200,
         asked=asked,
         key=terms.key_for(asked.request),
+        faces=await table.cards.faces(),
+        chosen=chosen,
+        problem=problem,
+        csrf=table.csrf.token(name),
+    )
+
+
+def _renewal_pages(app: FastAPI, table: Table, pages: Pages) -> None:
+    open_to_all = [Depends(anyone)]
+
+    @app.get("/renewals/{name}", include_in_schema=False, dependencies=open_to_all)
+    async def read_renewal(request: Request, name: Name) -> Response:
+        return await _renewal_page(request, table, pages, name)
+
+    @app.post("/renewals/{name}", include_in_schema=False, dependencies=open_to_all)
+    async def renew(request: Request, name: Name, form: Annotated[RenewalForm, Form()]) -> Response:
+        table.csrf.check(request, name, form.csrf)
+        try:
+            await table.renewals.renew(name, form)
+        except AT_THE_COUNTER as problem:
+            return await _renewal_page(
+                request, table, pages, name, problem=problem, chosen=form.persona
+            )
+        return RedirectResponse(f"/renewals/{name}", 303)
+
+
+async def _renewal_page(
+    request: Request,
+    table: Table,
+    pages: Pages,
+    name: str,
+    *,
+    problem: Problem | None = None,
+    chosen: str = "",
+) -> Response:
+    begun = await table.renewals.read(name)
+    office = begun.order.office
+    return pages.page(
+        request,
+        "renewal.html",
+        problem.status if problem else 200,
+        begun=begun,
+        office=table.names.agencies.get(office, {"ja": office, "en": office}),
         faces=await table.cards.faces(),
         chosen=chosen,
         problem=problem,
@@ -214,11 +324,19 @@ def _reader_routes(app: FastAPI, cards: Cards, taps: Taps) -> None:
         await cards.reset_pin_by_other(persona, reset)
 
 
-def _counter_routes(app: FastAPI, cards: Cards, operator: Operator) -> None:
+def _counter_routes(app: FastAPI, table: Table, settings: CardsSettings) -> None:
+    operator = Operator(settings.operator_key.reveal())
+    counters = Counters(settings.counter_key)
+
     @app.post("/cards/{persona}/pin", dependencies=[Depends(operator)], status_code=204)
     async def reset_pin(persona: Persona, reset: PINReset) -> None:
         """Set a new PIN at the municipality's counter."""
-        await cards.reset_pin(persona, reset.key, reset.new_pin)
+        await table.cards.reset_pin(persona, reset.key, reset.new_pin)
+
+    @app.post("/renewals", dependencies=[Depends(counters)])
+    async def open_renewal(order: RenewalOrder) -> RenewalPlace:
+        """Let a visitor's card have a new signature certificate, once and soon."""
+        return await table.renewals.open_renewal(order)
 
 
 def _digest(command: SignCommand) -> bytes:

@@ -2,7 +2,8 @@
 The cards' contract: problems of a card, and an API in the sense of a card reader's commands.
 
 For integrators who want to log in without a browser: what a reader does by SELECT, VERIFY and COMPUTE DIGITAL
-SIGNATURE is one call here, and `tap_card` answers a request of login as the page does.
+SIGNATURE is one call here, and `tap_card` answers a request of login as the page does.  For the counters of
+municipalities: `open_renewal` lets one card have a new signature certificate.
 
 Source: DESIGN 6 (cards); the public personal authentication service's rules for PINs.
 """
@@ -11,7 +12,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from kiban.shared.exchanges import Hex32, Hex64, Shape
+from kiban.gateway.contract import Attributes
+from kiban.shared.exchanges import Hex32, Hex64, MemberId, Shape
 from kiban.shared.problems import Problem
 
 KeyName = Literal["authentication", "signature"]
@@ -50,6 +52,14 @@ class RequestNotLogins(Problem):
 
 class CertificateNotOurs(Problem):
     slug, title, status = "certificate-not-ours", "The certificate is not for this card's key", 502
+
+
+class PasswordsDiffer(Problem):
+    slug, title, status = "passwords-differ", "The two entries of the new password differ", 422
+
+
+class RenewalUnknown(Problem):
+    slug, title, status = "renewal-unknown", "No counter has begun this renewal, or it is over", 404
 
 
 class PINState(Shape):
@@ -128,3 +138,33 @@ class PINResetByOther(Shape):
     key: KeyName
     new_pin: str = Field(max_length=100, repr=False)
     other_pin: str = Field(max_length=100, repr=False)
+
+
+class RenewalOrder(Shape):
+    """A clerk has seen who the visitor is, and begins the renewal of a signature certificate (窓口での更新)."""
+
+    id: Hex32
+    office: MemberId = Field(description="whose counter it is")
+    municipality: str = Field(pattern=r"^[0-9]{6}$", description="全国地方公共団体コード")
+    visitor: Attributes | None = Field(
+        default=None,
+        repr=False,
+        description="whose card it must be; without it, any resident's of this municipality",
+    )
+    return_to: str = Field(
+        max_length=400, pattern=r"^https?://", description="the counter's page, for afterwards"
+    )
+
+
+class RenewalPlace(Shape):
+    location: str = Field(description="the page at which the holder puts the card down")
+
+
+class RenewalForm(Shape):
+    """The form of the page at which a signature certificate is renewed."""
+
+    persona: str = Field(max_length=31)
+    pin: str = Field(max_length=100, repr=False)
+    password: str = Field(max_length=100, repr=False)
+    again: str = Field(max_length=100, repr=False)
+    csrf: str = Field(max_length=200, repr=False)

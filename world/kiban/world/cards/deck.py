@@ -11,15 +11,15 @@ Source: DESIGN 3, 6; the public personal authentication service's rules.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from kiban.identity.authority.contract import CardCertificates
 from kiban.shared import encoding
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
-from kiban.shared.problems import Malformed
+from kiban.shared.problems import Malformed, Problem
 from kiban.shared.settings import Secret
-from kiban.world.cards import card
+from kiban.world.cards import card, store
 from kiban.world.cards.card import RULES, CardPIN
 from kiban.world.cards.contract import (
     CertificateNotOurs,
@@ -33,6 +33,21 @@ from kiban.world.cards.store import Chip, Drawer, Face
 PACKAGE = "kiban.world.cards"
 Certify = Callable[[bytes, bytes | None], Awaitable[CardCertificates]]
 """Takes the PKCS#10 requests of both keys (DER), gives their certificates: a registrar's call of the authority."""
+_SERVER = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """A card's certificates, and the PKCS#10 requests for the authentication key and the new signature key; DER."""
+
+    authentication_certificate: bytes
+    authentication_request: bytes
+    signature_certificate: bytes
+    signature_request: bytes
+
+
+CertifySuccessor = Callable[[Succession], Awaitable[CardCertificates]]
+"""Has the new signature key of a card certified."""
 
 
 class Cards:
@@ -71,11 +86,54 @@ class Cards:
         if blank := await self._blank(persona):
             await self._certify(blank, certify)
 
-    async def renew(self, persona: str, *, certify: Certify) -> None:
-        """New keys and certificates behind the same PINs: after a move, or near the end."""
+    async def renew_signature(
+        self, persona: str, *, pin: str, password: str, certify: CertifySuccessor, renewal: str
+    ) -> None:
+        """
+        Make and certify a new signature key, behind a new password; `renewal` is what is fulfilled by it.
+
+        1. the authentication PIN is right
+        2. the new key is made and kept
+        3. it is certified
+        4. it takes the old one's place, and the renewal is fulfilled
+
+        What is refused leaves the card as it was, without the new key.  What is interrupted goes on with the same key
+        when it is asked for again.
+        """
+        RULES["signature"].check(password)
+        old = await self._signature_chip(persona)
+        owner = await self._verified(persona, "authentication", pin)
+        new = replace(
+            old, private_key=await self._successor(persona), pin=old.pin.changed(password)
+        )
+        try:
+            given = await certify(_succession(owner, old, new))
+        except Problem as problem:
+            if problem.status < _SERVER:
+                await self._forget_successor(persona)
+            raise
+        certificate = _for_this_key(given.signature, new)
+        async with self._db.begin() as connection:
+            await self._drawer.replace(connection, replace(new, certificate=certificate))
+            await store.drop_successor(connection, persona)
+            await store.note_renewed(connection, renewal, self._clock())
+
+    async def _signature_chip(self, persona: str) -> Chip:
+        async with self._db.begin() as connection:
+            return await self._drawer.take(connection, persona, "signature")
+
+    async def _successor(self, persona: str) -> bytes:
         async with self._db.read() as connection:
-            old = await self._drawer.chips(connection, persona)
-        await self._certify([await self._made(persona, chip.pin) for chip in old], certify)
+            kept = await self._drawer.successor(connection, persona)
+        if kept is not None:
+            return kept
+        made = await asyncio.to_thread(card.new_key)
+        async with self._db.begin() as connection:
+            return await self._drawer.put_successor(connection, persona, made)
+
+    async def _forget_successor(self, persona: str) -> None:
+        async with self._db.begin() as connection:
+            await store.drop_successor(connection, persona)
 
     # --- what is done with it -----------------------------------------------------------------
 
@@ -151,6 +209,15 @@ class Cards:
             for chip in chips:
                 certificate = _for_this_key(texts[chip.key], chip)
                 await self._drawer.replace(connection, replace(chip, certificate=certificate))
+
+
+def _succession(owner: Chip, old: Chip, new: Chip) -> Succession:
+    return Succession(
+        authentication_certificate=_certificate(owner),
+        authentication_request=card.certification_request(owner.private_key),
+        signature_certificate=_certificate(old),
+        signature_request=card.certification_request(new.private_key),
+    )
 
 
 def _for_this_key(text: str | None, chip: Chip) -> bytes:

@@ -16,6 +16,8 @@ class CardsSettings:
     """Wraps the cards' private keys and PINs at rest."""
     operator_key: Secret
     """Whoever holds it stands at the municipality's counter: resets PINs, moves the clock."""
+    counter_key: Secret
+    """What the counters of municipalities show to begin a renewal."""
     login_origin: str
     """The one login whose requests are answered."""
     country: Path

@@ -1,8 +1,8 @@
 """
 What the cards keep: chips, each wrapped, and for minutes the way back of a card that was held up.
 
-Private keys, PINs, signature certificates and names are wrapped and bound to their card.  Who reads this database
-alone learns which personas have a card, and how often a PIN was wrong.
+Private keys, PINs, signature certificates and names are wrapped and bound to their card; so are the renewals that
+counters begin.  Who reads this database alone learns which personas have a card, and how often a PIN was wrong.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,14 @@ from kiban.shared.database import Blob, Instant, insert_new
 from kiban.shared.keyring import Wrapping, keyring_table
 from kiban.shared.settings import Secret
 from kiban.world.cards.card import CardPIN
-from kiban.world.cards.contract import KEY_NAMES, KeyName, NoSuchCard, NoSuchKey
+from kiban.world.cards.contract import (
+    KEY_NAMES,
+    KeyName,
+    NoSuchCard,
+    NoSuchKey,
+    RenewalOrder,
+    RenewalUnknown,
+)
 
 metadata = MetaData()
 keyring = keyring_table(metadata)
@@ -45,6 +52,20 @@ tapped = Table(
     Column("location", Blob, nullable=False),
     Column("expires_at", Instant, nullable=False),
 )
+successors = Table(
+    "successors",
+    metadata,
+    Column("persona", String(31), primary_key=True),
+    Column("private_key", Blob, nullable=False),
+)
+renewals = Table(
+    "renewals",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("renewal", Blob, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("done_at", Instant),
+)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -59,6 +80,14 @@ class Chip:
 
     def __repr__(self) -> str:
         return f"Chip({self.persona}, {self.key})"
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A renewal that a counter began."""
+
+    order: RenewalOrder
+    done: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +180,39 @@ class Drawer:
         wrapped = self._wrapping.wrap(f"{persona} {pin.key} pin", pin.value.encode())
         await connection.execute(update(chips).where(*which).values(pin=wrapped, errors=pin.errors))
 
+    # --- renewals -----------------------------------------------------------------------------
+
+    async def put_successor(self, connection: AsyncConnection, persona: str, key: bytes) -> bytes:
+        """Keep the signature key that is to follow, or give the one that was kept before."""
+        wrapped = self._wrapping.wrap(_successor(persona), key)
+        row = insert_new(successors).values(persona=persona, private_key=wrapped)
+        await connection.execute(row)
+        return await self.successor(connection, persona) or key
+
+    async def successor(self, connection: AsyncConnection, persona: str) -> bytes | None:
+        """The signature key that is to follow, if the card made one."""
+        query = select(successors.c.private_key).where(successors.c.persona == persona)
+        kept = (await connection.execute(query)).scalar_one_or_none()
+        return kept and self._wrapping.unwrap(_successor(persona), kept)
+
+    async def put_renewal(
+        self, connection: AsyncConnection, order: RenewalOrder, *, until: datetime
+    ) -> None:
+        """Keep what a counter began; again, it changes nothing."""
+        written = self._wrapping.wrap(f"renewal {order.id}", order.model_dump_json().encode())
+        row = insert_new(renewals).values(id=order.id, renewal=written, expires_at=until)
+        await connection.execute(row)
+
+    async def renewal(self, connection: AsyncConnection, name: str, *, at: datetime) -> Begun:
+        query = select(renewals).where(renewals.c.id == name, renewals.c.expires_at > at)
+        row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            raise RenewalUnknown("begin again at the municipality's counter")
+        written = self._wrapping.unwrap(f"renewal {name}", row.renewal)
+        return Begun(RenewalOrder.model_validate_json(written), row.done_at is not None)
+
+    # --- ways back ----------------------------------------------------------------------------
+
     async def keep_location(
         self, connection: AsyncConnection, name: str, location: str, *, until: datetime
     ) -> None:
@@ -183,6 +245,21 @@ class Drawer:
         return row.name and self._wrapping.unwrap(f"{row.persona} name", row.name).decode()
 
 
+def _successor(persona: str) -> str:
+    return f"{persona} successor private key"
+
+
+async def drop_successor(connection: AsyncConnection, persona: str) -> None:
+    """Forget the key that was to follow: it has followed, or it cannot."""
+    await connection.execute(delete(successors).where(successors.c.persona == persona))
+
+
+async def note_renewed(connection: AsyncConnection, name: str, at: datetime) -> None:
+    here = renewals.c.id == name
+    await connection.execute(update(renewals).where(here).values(done_at=at))
+
+
 async def forget(connection: AsyncConnection, *, before: datetime) -> None:
-    """Delete ways back that nobody took in time."""
-    await connection.execute(delete(tapped).where(tapped.c.expires_at < before))
+    """Delete ways back that nobody took in time, and renewals that are over."""
+    for each in (tapped, renewals):
+        await connection.execute(delete(each).where(each.c.expires_at < before))
