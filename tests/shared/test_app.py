@@ -14,6 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from kiban.shared.app import (
     Access,
     Operator,
+    add_pages,
     anyone,
     declared_access,
     every_route,
@@ -21,6 +22,7 @@ from kiban.shared.app import (
     service,
 )
 from kiban.shared.http import HttpxHttp
+from kiban.shared.pages import Pages
 from kiban.shared.problems import Forbidden, Problem, Unauthenticated
 
 ORIGIN = "http://role.localhost"
@@ -401,3 +403,21 @@ def test_a_problem_shows_its_title_where_it_has_no_detail():
         slug, title, status = "plain", "Plainly wrong", 400
 
     assert str(Plain()) == "Plainly wrong"
+
+
+async def test_a_part_for_browsers_shows_its_problems_as_pages_and_the_rest_does_not(clock):
+    app = service("Tea house", role="tea", clock=clock)
+    add_pages(app, Pages("kiban.shared", home="/garden"), under="/garden")
+    http = HttpxHttp({ORIGIN: app})
+
+    replies = {
+        path: await http.send("GET", ORIGIN + path, headers=HTML)
+        for path in ("/garden", "/garden/tree", "/gardens", "/")
+    }
+
+    kinds = {path: reply.headers["content-type"] for path, reply in replies.items()}
+    assert {path for path, kind in kinds.items() if kind.startswith("text/html")} == {
+        "/garden",
+        "/garden/tree",
+    }
+    assert b'href="/garden"' in replies["/garden"].content

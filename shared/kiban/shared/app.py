@@ -49,6 +49,7 @@ __all__ = [
     "Access",
     "Anyone",
     "Operator",
+    "add_pages",
     "anyone",
     "declared_access",
     "every_route",
@@ -139,8 +140,9 @@ def service(
         generate_unique_id_function=lambda route: route.name,
     )
     site = Pages("kiban.shared") if pages is True else pages or None
+    sites = {"": site} if site else {}
     spans = Spans(role, clock)
-    answer = _answers(site)
+    answer = _answers(sites)
     for kind in (Problem, RequestValidationError, HTTPException):
         app.add_exception_handler(kind, answer)
     app.add_middleware(Tracing, spans=spans)
@@ -152,7 +154,15 @@ def service(
     if site:
         site.install(app)
     app.state.spans = spans
+    app.state.sites = sites
     return app
+
+
+def add_pages(app: FastAPI, pages: Pages, *, under: str) -> None:
+    """Let browsers come to one part of a service that is for programs otherwise."""
+    sites: dict[str, Pages] = app.state.sites
+    sites[under] = pages
+    pages.install(app)
 
 
 def _plumbing(app: FastAPI, health: Health, clock: Clock) -> None:
@@ -210,14 +220,21 @@ def operations(app: FastAPI) -> dict[str, RouteContext]:
 Answer = Callable[[Request, Exception], Any]
 
 
-def _answers(site: Pages | None) -> Answer:
+def _answers(sites: Mapping[str, Pages]) -> Answer:
     async def answer(request: Request, error: Exception) -> Response:
         problem = as_problem(error)
+        site = _site(sites, request.scope["path"])
         if site and "text/html" in request.headers.get("accept", ""):
             return site.problem(request, problem)
         return problem_response(problem)
 
     return answer
+
+
+def _site(sites: Mapping[str, Pages], path: str) -> Pages | None:
+    """Find the pages of the part to which a path belongs: of several, the innermost."""
+    parts = [under for under in sites if f"{path}/".startswith(f"{under}/")]
+    return sites[max(parts, key=len)] if parts else None
 
 
 def problem_response(problem: Problem) -> Response:

@@ -85,7 +85,8 @@ class Pages:
     The pages of one package: its `templates/`, `texts/` and `static/`, over the shared ones.
 
     In templates: `t(key, **values)`, `lang`, `languages`, `static(name)`, `day(value)`, `moment(value)` and
-    `here(language)`, this address in another language.  `scripts=True` admits scripts from `static/` on every page.
+    `here(language)`, this address in another language; `home`, the first page.  `scripts=True` admits scripts from
+    `static/` on every page.
     """
 
     def __init__(
@@ -94,10 +95,12 @@ class Pages:
         *,
         languages: tuple[str, ...] = ("ja", "en"),
         scripts: bool = False,
+        home: str = "/",
     ) -> None:
         packages = [package] if package == SHARED else [package, SHARED]
         self.languages = languages
         self.scripts = scripts
+        self.home = home
         self._texts = {language: _texts(packages, language) for language in languages}
         self._static = _static(packages)
         self._paths = {name: f"/static/{digest}/{name}" for digest, name in self._static}
@@ -147,6 +150,7 @@ class Pages:
             lang=texts.tag,
             language=texts.language,
             languages=self.languages,
+            home=self.home,
             static=self.static,
             here=_here(request),
             day=partial(_day, language=texts.tag),
