@@ -25,6 +25,8 @@ from kiban.shared.database import Database
 from kiban.shared.http import Http, HttpxHttp
 from kiban.world import cast
 from kiban.world.citizen import Citizen
+from kiban.world.clerk import Clerk
+from kiban.world.counter.app import HOME
 from kiban.world.moving_in import settled as settled_in
 from kiban.world.office.following import FOLLOW, LONGEST_DELAY
 from kiban.world.office.office import Office
@@ -59,6 +61,11 @@ class Country:
     def citizen(self, name: str) -> Citizen:
         """Somebody of the country, at a browser of their own."""
         return Citizen(self.people[name], self.http, self.origin("portal"), self.clock)
+
+    def clerk(self, member: str) -> Clerk:
+        """Somebody at a municipality's counter."""
+        key = self.house.premises.secret(f"clerk-{member}")
+        return Clerk(self.house.counter_origin(member) + HOME, key, self.http, self.clock)
 
     @property
     def people(self) -> People:
@@ -142,7 +149,7 @@ async def running(
     place = settled.premises.place
     house = House(
         settled,
-        HttpxHttp(addresses),
+        HttpxHttp(addresses | counters(settled, addresses)),
         clock,
         lambda role: Database(database.format(place=place, role=file_name(role))),
         {"KIBAN_REGISTRY_POSTAL_DATA": str(postal_data)},
@@ -160,6 +167,14 @@ async def running(
         country = Country(browsers, {role.name: role.app for role in roles}, clock)
         await country.settles()
         yield country
+
+
+def counters(settled: Settled, addresses: dict[str, Address]) -> dict[str, Address]:
+    """The counters of municipalities: by names of their own, where their gateways are."""
+    return {
+        settled.counter_origin(name): addresses[settled.premises.origin(f"gateway:{name}")]
+        for name in cast.load_checked(settled.folder).municipalities
+    }
 
 
 def moved_in(template: Path, place: Path, folder: Path) -> Settled:

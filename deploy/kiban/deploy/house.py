@@ -43,6 +43,11 @@ class Settled:
     def roles(self) -> list[str]:
         return role_names(self.country)
 
+    def counter_origin(self, member: str) -> str:
+        """Say where browsers find a municipality's counter: its gateway's door, by a host name of its own."""
+        port = premises_.port_of(self.premises.origin(role_of(self.country, member)))
+        return f"http://{member}-counter.localhost:{port}"
+
 
 @dataclass(frozen=True, slots=True)
 class House:
@@ -65,6 +70,9 @@ class House:
 
     def origin(self, role: str) -> str:
         return self.premises.origin(role)
+
+    def counter_origin(self, member: str) -> str:
+        return self.settled.counter_origin(member)
 
     def database(self, role: str) -> Database:
         """Open the database of a role, once."""

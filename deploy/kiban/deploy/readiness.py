@@ -2,7 +2,8 @@
 Readiness: what a country tells those who want to use it, once every role answers.
 
 The ready file is for tools and for other people's tests: addresses, personas with their PINs, the demo clients'
-credentials.  It holds secrets on purpose, SIMULATED ones of made-up people, and only its owner may read it.
+credentials, the keys of agencies' systems and of clerks.  It holds secrets on purpose, SIMULATED ones of made-up
+people, and only its owner may read it.
 """
 
 import asyncio
@@ -22,6 +23,7 @@ from kiban.identity.login.contract import REALM
 from kiban.shared.http import get_json, get_shape
 from kiban.shared.settings import Secret
 from kiban.world import cast
+from kiban.world.counter.app import HOME
 from kiban.world.moving_in import PopulationIncomplete, PopulationReply
 from kiban.world.people import CardPlan, People
 
@@ -70,9 +72,18 @@ def write(house: House, file: Path) -> None:
 
 
 def _gateways(house: House) -> Iterator[tuple[str, Mapping[str, str]]]:
+    counters = dict(_counters(house))
     for member in house.country.agencies:
         key = house.premises.secret(f"agency-{member}").reveal()
-        yield member, {"origin": house.origin(role_of(house.country, member)), "agency_key": key}
+        origin = house.origin(role_of(house.country, member))
+        yield member, {"origin": origin, "agency_key": key, **counters.get(member, {})}
+
+
+def _counters(house: House) -> Iterator[tuple[str, Mapping[str, str]]]:
+    """Say where each municipality's counter is, and what a clerk shows there."""
+    for member in cast.load_checked(house.settled.folder).municipalities:
+        key = house.premises.secret(f"clerk-{member}").reveal()
+        yield member, {"counter": house.counter_origin(member) + HOME, "clerk_key": key}
 
 
 def _persona(name: str, full_name: str, card: CardPlan | None) -> dict[str, Any]:
@@ -102,6 +113,7 @@ def _client(house: House, party: clients.RelyingParty) -> dict[str, Any]:
 def show(house: House, console: Console) -> None:
     """Print the addresses and the personas' cards."""
     console.print(_addresses(house))
+    console.print(_clerks(house))
     console.print(_cards(cast.load_checked(house.settled.folder).people))
     console.print(
         f"Begin at [bold]{house.origin('portal')}[/].  Everything here is SIMULATED.  Ctrl-C ends it."
@@ -114,6 +126,15 @@ def _addresses(house: House) -> Table:
     table.add_column("address")
     for role in house.settled.roles:
         table.add_row(role, house.origin(role))
+    return table
+
+
+def _clerks(house: House) -> Table:
+    table = Table(title="the municipalities' counters (SIMULATED)", title_justify="left")
+    table.add_column("counter", overflow="fold")
+    table.add_column("clerk's key", overflow="fold")
+    for _, counter in _counters(house):
+        table.add_row(counter["counter"], counter["clerk_key"])
     return table
 
 

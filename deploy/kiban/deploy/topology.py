@@ -32,8 +32,15 @@ from kiban.world.bank.app import create_app as create_bank
 from kiban.world.bank.settings import BankSettings
 from kiban.world.cards.app import create_app as create_cards
 from kiban.world.cards.settings import CardsSettings
+from kiban.world.counter.settings import CounterSettings
 from kiban.world.faults import add_revocation, make_unreliable
-from kiban.world.moving_in import Surroundings, give_out_cards, move_in, move_vault_in
+from kiban.world.moving_in import (
+    Surroundings,
+    give_out_cards,
+    move_in,
+    move_vault_in,
+    open_counter,
+)
 from kiban.world.office.office import Office
 from kiban.world.population import renewing
 from kiban.world.vault.client import CardOfficeClient
@@ -89,7 +96,7 @@ def login(house: House) -> FastAPI:
 
 
 def gateway(house: House, member: str) -> FastAPI:
-    """An agency's gateway, with the agency's office beside it; the resident network's has the vault too."""
+    """An agency's gateway and office; a municipality's has a counter, and the resident network's the vault."""
     settings = gateway_settings(house, member)
     people = cast.load_checked(house.settled.folder)
     around = surroundings(house, house.database(f"office:{member}"))
@@ -103,6 +110,8 @@ def gateway(house: House, member: str) -> FastAPI:
         desk=office.desk,
     )
     move_in(app, office, people, around)
+    if office.agency.municipality:
+        open_counter(app, office, people, around, counter_settings(house, member))
     faults = make_unreliable(app, house.clock, settings.operator_key)
     if member == house.country.resident_network:
         move_vault_in(
@@ -127,6 +136,17 @@ def gateway_settings(house: House, member: str) -> GatewaySettings:
         core_origin=house.origin("core"),
         resident_network=house.country.resident_network,
         reads_lines=str(member == house.country.portal),
+    )
+
+
+def counter_settings(house: House, member: str) -> CounterSettings:
+    return house.settings(
+        CounterSettings,
+        role_of(house.country, member),
+        origin=house.counter_origin(member),
+        clerk_key=house.premises.secret(f"clerk-{member}"),
+        cards_origin=house.origin("cards"),
+        card_counters_secret=house.premises.secret("card-counters"),
     )
 
 

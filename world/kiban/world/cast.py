@@ -27,6 +27,11 @@ class Cast:
         """The agency that plays the resident network."""
         return next(each for each in self.agencies.values() if each.vault)
 
+    @property
+    def municipalities(self) -> list[str]:
+        """The agencies that are a municipality: each has a counter."""
+        return [each.id for each in self.agencies.values() if each.municipality]
+
 
 def shipped_country() -> Path:
     """The directory of the country that comes with Kiban."""

@@ -21,13 +21,19 @@ from kiban.identity.authority.client import AuthorityClient
 from kiban.registry.client import RegistryClient
 from kiban.shared.access import anyone
 from kiban.shared.clock import Clock
+from kiban.shared.csrf import CSRF
 from kiban.shared.database import Database
 from kiban.shared.http import Http
 from kiban.shared.keyring import Wrapping
 from kiban.shared.membership import Members, SignedHttp
+from kiban.shared.pages import Pages
 from kiban.shared.problems import Problem
 from kiban.shared.settings import Secret
+from kiban.world.cards.client import CardsForCounters
 from kiban.world.cast import Cast
+from kiban.world.counter import app as counter_app
+from kiban.world.counter.clerks import Clerks
+from kiban.world.counter.settings import CounterSettings
 from kiban.world.office.conditions import Values
 from kiban.world.office.neighbours import Mesh, Neighbours, Registers
 from kiban.world.office.office import Office
@@ -158,6 +164,28 @@ def move_vault_in(
     return progress
 
 
+def open_counter(
+    app: FastAPI, office: Office, cast: Cast, around: Surroundings, settings: CounterSettings
+) -> None:
+    """Let clerks come to the counter of a municipality's office, beside its gateway."""
+    desk = counter_app.Desk(
+        agency=office.agency,
+        names={each.id: each.name for each in cast.agencies.values()},
+        counter=lambda: office.counter,
+        clerks=Clerks(settings.clerk_key, around.db, around.clock),
+        cards=CardsForCounters(around.http, settings.cards_origin, settings.card_counters_secret),
+        settings=settings,
+        pages=Pages(counter_app.PACKAGE, home=counter_app.HOME),
+        csrf=CSRF(settings.secret.reveal().encode()),
+    )
+    counter_app.add_routes(app, desk)
+
+    async def prepare() -> None:
+        await around.db.migrate(counter_app.PACKAGE)
+
+    _beside(app, prepare, _nobody)
+
+
 def give_out_cards(
     app: FastAPI, cards: CardOffice, cast: Cast, registrar: CardOfficeClient
 ) -> Progress:
@@ -173,6 +201,10 @@ def give_out_cards(
 
 async def _nothing() -> None:
     """The cards' own application prepares their tables."""
+
+
+async def _nobody(_: AsyncExitStack) -> None:
+    """A counter does nothing by itself."""
 
 
 def _tells_progress(app: FastAPI, part: str) -> Progress:

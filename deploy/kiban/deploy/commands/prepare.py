@@ -11,6 +11,7 @@ from kiban.deploy import clients, credentials, house
 from kiban.deploy.commands import options
 from kiban.deploy.house import Settled
 from kiban.deploy.premises import file_name
+from kiban.world import cast
 
 READABLE = 0o444
 
@@ -56,6 +57,8 @@ def make_secrets(settled: Settled) -> None:
         premises.secret(f"agency-{member}")
         if member != settled.country.change_office:
             premises.secret(f"database-office-{member}")
+    for member in cast.load_checked(settled.folder).municipalities:
+        premises.secret(f"clerk-{member}")
     for file in premises.secrets.iterdir():
         if file.name != credentials.ROOT_KEY:
             file.chmod(READABLE)
