@@ -104,6 +104,20 @@ async def test_her_card_signs_no_more_and_still_logs_her_in(
         await again.signs()
 
 
+async def test_at_the_counter_her_card_learns_to_sign_again(
+    country: Country, hanako: Citizen
+) -> None:
+    clerk = country.clerk(CITY)
+    await clerk.signs_in()
+    await clerk.begins_renewal()
+
+    await hanako.renews_signature(clerk.terminal, "HASE2026")
+
+    await hanako.applies_for("child-allowance", {"from_month": "2026-05", "confirm": True})
+    await country.settles()
+    assert await hanako.outcome() == "granted"
+
+
 async def test_a_move_to_another_city_is_not_entered_here(country: Country) -> None:
     hanako = country.citizen("hanako")
     await hanako.logs_in()

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from kiban.shared.clock import Clock
 from kiban.shared.http import Http
 from kiban.world.browser import Browser, Page, PageRefused, accepted
+from kiban.world.cards.contract import KeyName
 from kiban.world.markup import Form
 from kiban.world.people import Persona
 
-TAP, PERSONA, PIN = "tap", "persona", "pin"
-"""The card's form, and its fields."""
+TAP, RENEW, PERSONA, PIN = "tap", "renew", "persona", "pin"
+"""The card's forms, and their fields."""
 ONWARD = "onward"
 """The link that leads from a page of the portal to the card."""
 QUERY, SEARCH, REST = "-query", "search", "-rest"
@@ -33,6 +34,8 @@ class Citizen:
     portal_origin: str
     clock: Clock = field(default_factory=Clock)
     browser: Browser = field(init=False)
+    _password: str = field(default="", init=False)
+    """The signature password, where it is another than at first."""
 
     def __post_init__(self) -> None:
         self.browser = Browser(self.http, self.clock)
@@ -56,17 +59,40 @@ class Citizen:
 
     def _pin(self, form: Form) -> str:
         """The PIN that the page asks for: digits to log in and to approve, the longer password to sign."""
+        digits = form.control(PIN).attributes.get("inputmode") == "numeric"
+        return self._secret("authentication" if digits else "signature")
+
+    def _secret(self, key: KeyName) -> str:
         plan = self.persona.card
         if plan is None:
             raise LookupError(f"{self.persona.id} has no card")
-        digits = form.control(PIN).attributes.get("inputmode") == "numeric"
-        secret = plan.authentication_pin if digits else plan.signature_pin
+        if key == "signature" and self._password:
+            return self._password
+        secret = plan.authentication_pin if key == "authentication" else plan.signature_pin
         if secret is None:
             raise LookupError(f"the card of {self.persona.id} signs nothing")
         return secret.reveal()
 
     def _leads_on(self) -> bool:
         return any(link.attributes.get("id") == ONWARD for link in self.page.markup.links)
+
+    async def renews_signature(
+        self, terminal: Browser, password: str = "", *, pin: str | None = None, card: str = ""
+    ) -> Page:
+        """
+        Put the card down at a counter's terminal, where a clerk began the renewal, and set a new signature password.
+
+        The own card and the right PIN, and the password as it was, unless said otherwise.
+        """
+        new = password or self._secret("signature")
+        given = self._secret("authentication") if pin is None else pin
+        page = await terminal.submit(
+            RENEW,
+            {PERSONA: card or self.persona.id, PIN: given, "password": new, "again": new},
+        )
+        if page.parts("renewed"):
+            self._password = new
+        return page
 
     # --- login --------------------------------------------------------------------------------
 
