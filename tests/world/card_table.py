@@ -86,8 +86,8 @@ def settings(**different) -> CardsSettings:
 
 
 @asynccontextmanager
-async def open_table(db, clock, *, login=None, renew=None, **different):
-    """The cards' application, with whatever plays login behind it; gives an Http that reaches both."""
+async def cards_app(db, clock, *, login=None, renew=None, **different):
+    """The cards' application, with whatever plays login and the card office behind it."""
     routes = {LOGIN: login} if login else {}
     app = create_app(
         settings(**different),
@@ -97,6 +97,13 @@ async def open_table(db, clock, *, login=None, renew=None, **different):
         certify_renewal=renew or renew_anything(),
     )
     async with app.router.lifespan_context(app):
+        yield app
+
+
+@asynccontextmanager
+async def open_table(db, clock, **different):
+    """An Http that reaches the cards' application."""
+    async with cards_app(db, clock, **different) as app:
         yield HttpxHttp({ORIGIN: app})
 
 
