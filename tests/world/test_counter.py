@@ -1,4 +1,4 @@
-"""The counter's pages: filled already, one button, and a kind word for every mistake."""
+"""The counter's pages: who may come, what a clerk begins, and a kind word for every mistake."""
 
 import re
 from urllib.parse import urlencode
@@ -13,29 +13,15 @@ from kiban.world.cards.deck import Cards
 from kiban.world.clerk import Clerk
 from kiban.world.counter.app import PACKAGE
 from kiban.world.counter.clerks import SESSION_LASTS
-from kiban.world.counter.notices import NoSuchNotice, find, together
-from tests.world.card_table import PIN, SECRET, cards_app, issue, renew_anything
-from tests.world.counter_table import (
-    ALONE,
-    CARD_COUNTERS,
-    CARDS,
-    COUNTER,
-    FAMILY,
-    GONE,
-    KEY,
-    ORIGIN,
-    Expecting,
-    arrival,
-    counter_app_of,
-    three_notices,
-)
+from tests.world.card_table import SECRET, cards_app, issue, renew_anything
+from tests.world.counter_table import CARD_COUNTERS, CARDS, COUNTER, KEY, ORIGIN, counter_app_of
 
 
 class Town:
     """A counter, with the cards behind it, and clerks at browsers of their own."""
 
-    def __init__(self, http, expecting, renewing, clock) -> None:
-        self.http, self.expecting, self.renewing, self.clock = http, expecting, renewing, clock
+    def __init__(self, http, clock) -> None:
+        self.http, self.clock = http, clock
 
     def clerk(self, key: Secret = KEY) -> Clerk:
         return Clerk(COUNTER, key, self.http, self.clock)
@@ -65,14 +51,13 @@ def engine() -> str:
 
 @pytest.fixture
 async def town(new_database, clock):
-    renewing, expecting = renew_anything(), three_notices()
     db, card_db = await new_database(PACKAGE), await new_database(CARDS_PACKAGE)
     await issue(Cards(card_db, SECRET, clock))
     async with (
-        cards_app(card_db, clock, renew=renewing, counter_key=CARD_COUNTERS) as cards,
-        counter_app_of(expecting, db, clock, HttpxHttp({CARDS: cards})) as app,
+        cards_app(card_db, clock, renew=renew_anything(), counter_key=CARD_COUNTERS) as cards,
+        counter_app_of(db, clock, HttpxHttp({CARDS: cards})) as app,
     ):
-        yield Town(HttpxHttp({ORIGIN: app, CARDS: cards}), expecting, renewing, clock)
+        yield Town(HttpxHttp({ORIGIN: app, CARDS: cards}), clock)
 
 
 @pytest.fixture
@@ -83,14 +68,6 @@ async def clerk(town) -> Clerk:
 
 
 # --- who may come ---------------------------------------------------------------------------------
-
-
-async def test_a_clerk_signs_in_and_sees_who_is_expected(clerk) -> None:
-    expected = await clerk.expects()
-
-    assert len(expected) == 2
-    assert "転入 四" in expected[0]
-    assert all(name in expected[1] for name in ("転入 一", "転入 二", "転入 三"))
 
 
 @pytest.mark.parametrize("key", ["x", "the clerk's keys", "鍵"])
@@ -105,32 +82,23 @@ async def test_another_key_is_refused_kindly(town, key) -> None:
     assert key not in clerk.terminal.shown.text.replace("窓口の鍵", "")
 
 
-@pytest.mark.parametrize("path", [f"/{FAMILY}", "/no-such-notice"])
-async def test_whoever_has_not_signed_in_sees_nobody(town, path) -> None:
-    clerk = town.clerk()
+async def test_whoever_has_not_signed_in_is_asked_to(town) -> None:
+    page = await town.clerk().terminal.open(COUNTER)
 
-    page = await clerk.terminal.open(COUNTER + path)
-
-    assert page.status == 401
-    assert "サインインしていない" in page.text
-    assert "転入 一" not in page.text
-    assert page.link("はじめのページへ戻る").href == "/counter"
+    assert page.has_form("sign-in")
+    assert not page.has_form("renew")
 
 
-@pytest.mark.parametrize("path", ["/sign-out", f"/{FAMILY}/arrival", "/renewals"])
+@pytest.mark.parametrize("path", ["/sign-out", "/renewals"])
 async def test_whoever_has_not_signed_in_does_nothing(town, path) -> None:
     reply = await town.sends(town.clerk(), path, {"csrf": "x.y"})
 
     assert reply.status == 401
-    assert not town.expecting.taken
 
 
 async def test_a_session_ends_with_the_working_day(town, clerk) -> None:
     town.clock.advance(SESSION_LASTS)
 
-    page = await clerk.terminal.open(f"{COUNTER}/{FAMILY}")
-
-    assert page.status == 401
     assert (await clerk.terminal.open(COUNTER)).has_form("sign-in")
 
 
@@ -140,9 +108,9 @@ async def test_whoever_signs_out_is_out_wherever_the_cookie_went(town, clerk) ->
     await clerk.signs_out()
 
     headers = {"cookie": stolen, "accept": "text/html"}
-    reply = await town.http.send("GET", f"{COUNTER}/{FAMILY}", headers=headers)
+    reply = await town.http.send("GET", COUNTER, headers=headers)
     assert stolen
-    assert reply.status == 401
+    assert 'id="renew"' not in reply.content.decode()
 
 
 async def test_the_cookie_is_for_this_counter_alone_and_for_no_script(town) -> None:
@@ -157,104 +125,39 @@ async def test_the_cookie_is_for_this_counter_alone_and_for_no_script(town) -> N
     assert "SameSite=lax" in cookie
 
 
-# --- a family comes -------------------------------------------------------------------------------
-
-
-async def test_a_notice_is_filled_already_and_says_whose_word_it_is(clerk) -> None:
-    page = await clerk.opens(FAMILY)
-
-    for said in (
-        "転入 一",
-        "山梨県手本村",
-        "神奈川県鎌倉市長谷1丁目2番3号",
-        "2026年4月3日",
-        "世帯主",
-    ):
-        assert said in page.text, said
-    assert page.text.count("手本村（模擬）の住民票から") == 3
-    assert [control.name for control in page.form("arrive").controls if control.name] == ["csrf"]
-
-
-async def test_one_button_takes_the_notice_for_all_of_the_family(town, clerk) -> None:
-    page = await clerk.takes(FAMILY)
-
-    assert town.expecting.taken == [FAMILY]
-    assert "転入届を受け付けました" in page.part("taken").text
-    assert not page.has_form("arrive")
-    assert len(await clerk.expects()) == 1
-
-
-async def test_a_second_click_takes_nothing_twice(town, clerk) -> None:
-    page = await clerk.opens(FAMILY)
-    token = page.form("arrive").control("csrf").value
-
-    replies = [await town.sends(clerk, f"/{FAMILY}/arrival", {"csrf": token}) for _ in range(2)]
-
-    assert [reply.status for reply in replies] == [303, 303]
-    assert town.expecting.taken == [FAMILY]
-
-
-async def test_what_was_withdrawn_is_said_and_has_no_button(town, clerk) -> None:
-    page = await clerk.opens(GONE)
-
-    assert "取り下げられました" in page.part("withdrawn").text
-    assert not page.has_form("arrive")
-
-
-async def test_what_was_withdrawn_meanwhile_is_not_taken(town, clerk) -> None:
-    token = (await clerk.opens(ALONE)).form("arrive").control("csrf").value
-    town.expecting.people = [arrival(3, ALONE, "withdrawn")]
-
-    reply = await town.sends(clerk, f"/{ALONE}/arrival", {"csrf": token})
-
-    assert reply.status == 303
-    assert not town.expecting.taken
-
-
-@pytest.mark.parametrize("name", ["d" * 32, "転入", "%2e%2e", "x" * 3000, "<script>"])
-async def test_a_notice_that_is_not_there_is_a_kind_page(town, clerk, name) -> None:
-    page = await clerk.terminal.open(f"{COUNTER}/{name}")
-
-    assert page.status in {404, 422}
-    assert "手続を進められませんでした" in page.text
-    assert name == "転入" or name not in page.markup.text
+# --- forms ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("token", ["", "x", "x.y", "ü.ü", "a" * 300])
-@pytest.mark.parametrize("path", ["/sign-out", f"/{FAMILY}/arrival", "/renewals", "/sign-in"])
+@pytest.mark.parametrize("path", ["/sign-out", "/renewals", "/sign-in"])
 async def test_a_form_without_our_token_does_nothing(town, clerk, path, token) -> None:
     reply = await town.sends(clerk, path, {"csrf": token, "key": KEY.reveal()})
 
     assert reply.status in {403, 422}
-    assert not town.expecting.taken
     assert (await clerk.looks()).has_form("sign-out")
 
 
 async def test_another_clerks_token_does_nothing(town, clerk) -> None:
     other = town.clerk()
     await other.signs_in()
-    token = (await other.opens(FAMILY)).form("arrive").control("csrf").value
+    token = (await other.looks()).form("renew").control("csrf").value
 
-    reply = await town.sends(clerk, f"/{FAMILY}/arrival", {"csrf": token})
+    reply = await town.sends(clerk, "/renewals", {"csrf": token})
 
     assert reply.status == 403
-    assert not town.expecting.taken
 
 
 async def test_a_form_from_another_site_does_nothing(town, clerk) -> None:
-    token = (await clerk.opens(FAMILY)).form("arrive").control("csrf").value
+    token = (await clerk.looks()).form("renew").control("csrf").value
 
-    reply = await town.sends(
-        clerk, f"/{FAMILY}/arrival", {"csrf": token}, {"sec-fetch-site": "cross-site"}
-    )
+    reply = await town.sends(clerk, "/renewals", {"csrf": token}, {"sec-fetch-site": "cross-site"})
 
     assert reply.status == 403
-    assert not town.expecting.taken
 
 
 async def test_a_page_loads_nothing_from_elsewhere_and_runs_nothing(town, clerk) -> None:
     headers = {"accept": "text/html", "cookie": cookie_of(clerk)}
-    for path in ("", f"/{FAMILY}", "/none"):
+    for path in ("", "/none"):
         reply = await town.http.send("GET", COUNTER + path, headers=headers)
 
         policy = reply.headers["content-security-policy"]
@@ -267,80 +170,12 @@ async def test_a_page_loads_nothing_from_elsewhere_and_runs_nothing(town, clerk)
 # --- renewal --------------------------------------------------------------------------------------
 
 
-async def test_whoever_has_arrived_is_led_to_the_cards_page(town, clerk) -> None:
-    await clerk.takes(FAMILY)
-
-    page = await clerk.begins_renewal(FAMILY, 2)
-
-    assert page.url.startswith(f"{CARDS}/renewals/")
-    assert page.link("やめて窓口へ戻る").href == f"{COUNTER}/{FAMILY}"
-
-
-async def test_a_renewal_of_a_notice_is_for_the_one_whom_it_names(town, clerk) -> None:
-    await clerk.takes(FAMILY)
-    await clerk.begins_renewal(FAMILY, 2)
-
-    await clerk.terminal.submit(
-        "renew", {"persona": "hanako", "pin": PIN, "password": "TOWN2026", "again": "TOWN2026"}
-    )
-
-    ((_, order, _),) = town.renewing.asked
-    visitor = order.visitor
-    assert (visitor.name, visitor.sex) == ("転入　三", "female")
-    assert visitor.address == "神奈川県鎌倉市長谷1丁目2番3号"
-
-
-async def test_a_renewal_from_the_list_names_nobody(town, clerk) -> None:
+async def test_a_renewal_leads_to_the_cards_own_page_and_back(town, clerk) -> None:
     page = await clerk.begins_renewal()
 
     assert page.has_form("renew")
     assert page.link("やめて窓口へ戻る").href == COUNTER
 
 
-@pytest.mark.parametrize(
-    "form", [{"notice": FAMILY}, {"notice": "none"}, {"notice": FAMILY, "number": "x"}]
-)
-async def test_nobody_is_renewed_who_has_not_arrived(town, clerk, form) -> None:
-    token = (await clerk.looks()).form("renew").control("csrf").value
-
-    reply = await town.sends(clerk, "/renewals", {"csrf": token, **form})
-
-    assert reply.status in {404, 422}
-    assert reply.headers["content-type"].startswith("text/html")
-
-
-# --- notices --------------------------------------------------------------------------------------
-
-
-def test_a_family_stands_together_in_its_order() -> None:
-    people = [arrival(2), arrival(3, ALONE), arrival(0), arrival(1)]
-
-    notices = together(people)
-
-    assert [[each.number for each in notice.people] for notice in notices] == [[0, 1, 2], [3]]
-
-
-def test_whoever_comes_first_stands_first() -> None:
-    people = [arrival(0, visit_day="2026-04-09"), arrival(1, ALONE, visit_day="2026-04-01")]
-
-    assert [notice.id for notice in together(people)] == [ALONE, FAMILY]
-
-
-def test_a_notice_that_nobody_sent_is_none() -> None:
-    with pytest.raises(NoSuchNotice):
-        find([arrival(0)], ALONE)
-
-
-def test_a_value_that_is_not_there_is_shown_as_nothing() -> None:
-    (notice,) = together([arrival(0, visit_day=None)])
-
-    assert notice.said("visit_day") == ""
-
-
 def test_a_clerk_does_not_show_the_key() -> None:
     assert KEY.reveal() not in repr(Clerk(COUNTER, KEY, None))
-    assert Expecting().people == []
-
-
-def test_an_arrival_does_not_show_the_person() -> None:
-    assert "転入" not in repr(arrival(0))

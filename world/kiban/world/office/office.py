@@ -24,7 +24,6 @@ from kiban.shared.outbox import DeadLetter, Handler, Outbox
 from kiban.shared.problems import NotFound
 from kiban.world.cast import Cast
 from kiban.world.office import answers, store
-from kiban.world.office.counter import Counter
 from kiban.world.office.decisions import Decision
 from kiban.world.office.desk import OfficeDesk
 from kiban.world.office.examination import EXAMINE, TELL, Examination, Rules
@@ -53,7 +52,6 @@ class Office:
         """Who is told of a followed record, by the item that is written, before the office itself keeps it."""
         self.outbox = Outbox(db, store.outbox, self._handlers, clock, poll=POLL)
         self.records = OfficeRecords(self.agency, db, self.outbox, clock)
-        self.counter = Counter()
         self.desk = OfficeDesk(self.agency, db, self.outbox, clock)
         self.rules = Rules(
             self.agency,
