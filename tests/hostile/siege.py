@@ -17,8 +17,10 @@ from kiban.deploy.house import role_of
 from kiban.identity.login.contract import OIDC
 from kiban.shared import signatures
 from kiban.shared.members import Identity
+from kiban.world import cast
 from kiban.world.cast import shipped_country
 from kiban.world.citizen import Citizen
+from kiban.world.clerk import Clerk
 from kiban.world.faults import FaultStays
 from tests.architecture.knowledge import personal_values
 from tests.hostile.judge import Judge
@@ -65,12 +67,12 @@ class Siege:
     judge: Judge = field(init=False)
 
     def __post_init__(self) -> None:
-        origins = self.country.house.premises.origins
-        known = frozenset({*origins.values(), "http://localhost:3000"})
+        origins = self._origins()
+        known = frozenset({*origins, "http://localhost:3000"})
         self.judge = Judge(known, list(personal_values(self.country.people)))
         for role, app in self.country.apps.items():
             self.offered[role] = [*documented(role, app.openapi()), *pages(role, app)]
-        self._sort({origin: role for role, origin in origins.items()})
+        self._sort(origins)
         self.scenes = Scenes(
             self.country,
             self.exchange,
@@ -78,6 +80,15 @@ class Siege:
             authorization=self.heard("login", "GET", f"{OIDC}/auth"),
             submission=self.heard("gateway:portal", "POST", "/inner/submissions").body,
         )
+
+    def _origins(self) -> dict[str, str]:
+        """Which role is met at an origin; a counter is its gateway by another name."""
+        settled = self.country.house.settled
+        counters = {
+            settled.counter_origin(name): role_of(settled.country, name)
+            for name in cast.load_checked(settled.folder).municipalities
+        }
+        return {origin: role for role, origin in settled.premises.origins.items()} | counters
 
     def _sort(self, roles: dict[str, str]) -> None:
         for origin, asked in self.exchange.heard:
@@ -150,7 +161,7 @@ class Siege:
         """With credentials that are proper elsewhere."""
         if operation.access in MEMBERSHIP:
             return self.signed(operation.role, asked, self.identity("police"))
-        if operation.access in {"session", "browser", "visitor"}:
+        if operation.access in {"session", "browser", "visitor", "clerk"}:
             return asked.with_header(b"cookie", b"portal-session=" + b"x" * 43)
         return asked.with_header(b"authorization", b"Bearer " + self._secret("enrolment").encode())
 
@@ -191,6 +202,8 @@ class Siege:
                 return self._secret(f"agency-{member}")
             case "card-office":
                 return self._secret("card-office")
+            case "counters":
+                return self._secret("card-counters")
             case _:
                 return None
 
@@ -246,9 +259,17 @@ async def _lives(country: Country) -> Citizen:
     await hanako.applies_for(PROCEDURE, ANSWERS)
     await moves(hanako)
     await country.settles()
+    await _visits_the_counter(hanako, country.clerk("kamakura"))
     for page in ("history", "notices", "operations", "consents", "records", "sessions", "status"):
         await hanako.browser.open(f"{hanako.portal_origin}/{page}")
     return hanako
+
+
+async def _visits_the_counter(hanako: Citizen, clerk: Clerk) -> None:
+    await clerk.signs_in()
+    await clerk.begins_renewal()
+    await hanako.renews_signature(clerk.terminal)
+    await clerk.looks()
 
 
 def _twin(operation: Operation) -> Operation:

@@ -201,3 +201,23 @@ def test_the_bank_and_the_cards_have_pages_too(watcher: Watcher, up) -> None:
         watcher.looks(role)
 
     assert watcher.strangers == []
+
+
+def test_the_counter_leads_to_the_page_where_a_card_is_put_down(watcher: Watcher, up) -> None:
+    counters = [each for each in up.ready["gateways"].values() if "counter" in each]
+    watcher.origins |= {each["counter"].rpartition("/")[0] for each in counters}
+    page = watcher.page
+    for each in counters:
+        page.goto(each["counter"])
+        watcher.looks("counter-sign-in")
+        page.fill("#key", each["clerk_key"])
+        page.click("#sign-in button")
+        page.wait_for_selector("#sign-out")
+        watcher.looks("counter")
+        page.click("#renew button")
+        page.wait_for_selector("form[name=renew]")
+        watcher.looks("renewal")
+
+    assert counters
+    assert watcher.strangers == []
+    assert watcher.complaints == []

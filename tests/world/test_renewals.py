@@ -333,7 +333,8 @@ async def test_pin_and_password_are_in_no_page_and_no_address(page) -> None:
     ("typed", "status", "words"),
     [
         ({"again": "OTHER2026"}, 422, "The two entries of the new password differ"),
-        ({"password": "short", "again": "short"}, 422, "This cannot be the PIN"),
+        ({"password": "short", "again": "short"}, 422, "The new signature password has 6 to 16"),
+        ({"pin": "12"}, 422, "This cannot be the PIN"),
         ({"pin": "0000"}, 403, "After 2 more errors it locks"),
         ({"pin": ""}, 422, "Please check"),
         ({"persona": "nobody"}, 404, "There is no such card"),

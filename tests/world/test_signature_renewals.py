@@ -1,6 +1,7 @@
 """The resident network certifies a new signature key for the right card, at the right counter, at the right time."""
 
 import asyncio
+from copy import copy
 
 import pytest
 
@@ -10,6 +11,8 @@ from kiban.shared.problems import Unauthenticated
 from kiban.shared.settings import Secret
 from kiban.world import cast
 from kiban.world.cards import card
+from kiban.world.cards.contract import RenewalOrder
+from kiban.world.population import renewing
 from kiban.world.vault.client import CardOfficeClient
 from kiban.world.vault.contract import (
     CardOfSomebodyElse,
@@ -18,6 +21,7 @@ from kiban.world.vault.contract import (
     SignatureInForce,
     SignatureRenewal,
 )
+from tests.world.power import Dying, PowerCut
 from tests.world.test_moves import HANAKO, NEW, NEWER, values
 
 PEOPLE = cast.load_checked(cast.shipped_country()).people
@@ -156,6 +160,36 @@ async def test_a_certificate_of_another_authority_is_refused(office):
 
     with pytest.raises(CertificateRefused):
         await office.asks(signature_certificate=encoding.encode(foreign))
+
+
+async def test_a_power_cut_after_the_authority_has_certified_loses_nothing(country, office):
+    """The card has the old certificate still, and the authority the new one in force: asking again mends it."""
+    dying = copy(office.cards)
+    dying._db = mortal = Dying(office.cards._db, committed=False)
+    mortal.left = 4
+
+    with pytest.raises(PowerCut):
+        await renews(dying, country)
+    await renews(office.cards, country)
+
+    signed = await office.cards.sign_digest("hanako", "signature", "HASE2026", b"d" * 32)
+    assert NEW.encode() in encoding.decode(signed.certificate)
+    with pytest.raises(SignatureInForce):
+        await renews(office.cards, country)
+
+
+async def renews(cards, country):
+    order = RenewalOrder(
+        id="0" * 32, office="kamakura", municipality=HERE, return_to="http://town.localhost:1"
+    )
+    certify = renewing(CardOffice(country).client, PEOPLE)
+    await cards.renew_signature(
+        "hanako",
+        pin=PEOPLE["hanako"].card.authentication_pin.reveal(),
+        password="HASE2026",
+        certify=lambda succession: certify("hanako", order, succession),
+        renewal=order.id,
+    )
 
 
 async def test_only_the_card_office_may_ask(country):

@@ -37,6 +37,7 @@ _SUBJECT = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "SIMULATED ca
 class PINRule:
     """What a PIN looks like, and how many errors in a row it survives."""
 
+    key: KeyName
     form: re.Pattern[str]
     expected: str
     tries: int
@@ -45,17 +46,24 @@ class PINRule:
         """Return silently if a PIN can look like this."""
         if not self.form.fullmatch(pin):
             raise PINMisshapen(
-                "it was not tried", sent=f"{len(pin)} characters", expected=self.expected
+                "it was not tried",
+                key=self.key,
+                sent=f"{len(pin)} characters",
+                expected=self.expected,
             )
 
 
 RULES: dict[KeyName, PINRule] = {
-    "authentication": PINRule(re.compile(r"[0-9]{4}", re.ASCII), "4 digits", tries=3),
-    "signature": PINRule(
-        re.compile(r"(?=.*[A-Z])(?=.*[0-9])[A-Z0-9]{6,16}"),
-        "6 to 16 upper-case letters and digits, at least one of each",
-        tries=5,
-    ),
+    rule.key: rule
+    for rule in (
+        PINRule("authentication", re.compile(r"[0-9]{4}", re.ASCII), "4 digits", tries=3),
+        PINRule(
+            "signature",
+            re.compile(r"(?=.*[A-Z])(?=.*[0-9])[A-Z0-9]{6,16}"),
+            "6 to 16 upper-case letters and digits, at least one of each",
+            tries=5,
+        ),
+    )
 }
 
 

@@ -39,6 +39,8 @@ class CardLocked(Problem):
 
 
 class PINMisshapen(Problem):
+    """Member: key."""
+
     slug, title, status = "pin-misshapen", "The PIN does not have the required form", 422
 
 

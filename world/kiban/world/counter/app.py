@@ -97,7 +97,7 @@ def _door(app: FastAPI, desk: Desk) -> None:
             return _sign_in_page(desk, request)
         return desk.page(request, "counter.html", csrf=desk.csrf.token(session))
 
-    @app.post(f"{HOME}/sign-in", include_in_schema=False, dependencies=[Depends(anyone)])
+    @app.post(HOME, include_in_schema=False, dependencies=[Depends(anyone)])
     async def sign_in(
         request: Request, token: Token, key: Annotated[str, Form(max_length=200)]
     ) -> Response:
