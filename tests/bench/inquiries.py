@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from kiban.deploy.house import CHANGES
 from kiban.deploy.premises import file_name, port_of
 from tests.bench import limits, machine, wire
 from tests.bench.measure import Loop, Row, Section, loop
@@ -75,13 +76,13 @@ class Desk:
 async def run(plan: Plan, server: Postgres, place: Path) -> list[Section]:
     async with deployment(place, server, profiled=plan.profiled) as country:
         await country.start(*OFFICES)
-        await country.start("gateway:portal", NETWORK)
+        await country.start("gateway:portal", NETWORK, CHANGES)
         await country.population(NETWORK)
         await country.start(*GATEWAYS)
         await country.population(*GATEWAYS)
         people = await move_in(country.house, plan.pick(2000, 300))
         # What only moving in needs, and the portal's reading of the log, are measured for themselves.
-        country.stop("registry", "gateway:resident-network", "gateway:portal")
+        country.stop("registry", NETWORK, "gateway:portal", CHANGES)
         async with wire.line(country.house.origin(GATEWAYS[0])) as line:
             key = country.house.premises.secret(f"agency-{ASKER}").reveal()
             desk = Desk(line, key, people)
