@@ -87,7 +87,7 @@ def read(der: bytes, *, anchors: Sequence[x509.Certificate], at: datetime) -> Me
         extensions = certificate.extensions
     except ValueError:
         raise NotAMember("not an X.509 certificate") from None
-    if not any(_issued_by(certificate, anchor) for anchor in anchors):
+    if not any(issued_by(certificate, anchor) for anchor in anchors):
         raise NotAMember("issued by no organisation authority that is trusted here")
     if not certificate.not_valid_before_utc <= at <= certificate.not_valid_after_utc:
         raise NotAMember(
@@ -107,9 +107,10 @@ def read(der: bytes, *, anchors: Sequence[x509.Certificate], at: datetime) -> Me
     )
 
 
-def _issued_by(certificate: x509.Certificate, anchor: x509.Certificate) -> bool:
+def issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    """Whether this issuer's key signed the certificate, under the issuer's name."""
     try:
-        certificate.verify_directly_issued_by(anchor)
+        certificate.verify_directly_issued_by(issuer)
     except (InvalidSignature, ValueError, TypeError):
         return False
     return True

@@ -19,7 +19,6 @@ Sources: 公的個人認証法 第3条, 第12条; RFC 6960.
 from dataclasses import dataclass
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
@@ -31,6 +30,7 @@ from kiban.identity.authority.contract import (
     CertificateRefused,
 )
 from kiban.shared import encoding
+from kiban.shared.members import issued_by
 from kiban.shared.problems import Unexplained
 from kiban.world.vault.contract import (
     CardOfSomebodyElse,
@@ -95,17 +95,9 @@ class Renewals:
     async def _issuer(self, certificate: x509.Certificate) -> x509.Certificate:
         anchors = "".join((await self.status.read_anchors()).signature).encode()
         for each in x509.load_pem_x509_certificates(anchors):
-            if _issued_by(certificate, each):
+            if issued_by(certificate, each):
                 return each
         raise CertificateRefused("another authority issued the card's signature certificate")
-
-
-def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError):
-        return False
-    return True
 
 
 def _read(certificate: str) -> x509.Certificate:

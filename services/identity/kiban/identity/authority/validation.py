@@ -30,6 +30,7 @@ from kiban.identity.authority.contract import (
 from kiban.identity.authority.ocsp import Status
 from kiban.identity.authority.profile import Profile
 from kiban.shared import encoding
+from kiban.shared.members import issued_by
 
 _SHA256 = hashes.SHA256()
 _PREHASHED = utils.Prehashed(_SHA256)
@@ -91,19 +92,11 @@ def check_issuer(
     certificate: x509.Certificate, issuers: Sequence[x509.Certificate], at: datetime
 ) -> None:
     """Return silently if one of these authorities issued it and is itself in force."""
-    issuer = next((each for each in issuers if _issued_by(certificate, each)), None)
+    issuer = next((each for each in issuers if issued_by(certificate, each)), None)
     if issuer is None:
         raise CertificateRefused("issued by another authority")
     if not issuer.not_valid_before_utc <= at <= issuer.not_valid_after_utc:
         raise CertificateExpired("the authority's own certificate is not valid at this time")
-
-
-def _issued_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (InvalidSignature, ValueError, TypeError):
-        return False
-    return True
 
 
 def check_profile(certificate: x509.Certificate, kind: Profile) -> None:
