@@ -16,6 +16,7 @@ from fastapi.routing import APIRoute, RouteContext
 from starlette.requests import Request
 
 from kiban.shared.problems import Unauthenticated
+from kiban.shared.settings import Secret
 
 Caller_co = TypeVar("Caller_co", covariant=True)
 
@@ -39,6 +40,23 @@ class Anyone(Access[None]):
 
 
 anyone = Anyone()
+
+
+class Bearer(Access[None]):
+    """A program of its own that is no member: it holds a secret, and sends exactly that."""
+
+    whom: str
+    """Who that is, as a refusal says it."""
+
+    def __init__(self, secret: Secret) -> None:
+        if not secret.reveal():
+            raise ValueError(f"the secret of {self.whom} may not be empty")
+        self._expected = f"Bearer {secret.reveal()}".encode()
+
+    async def __call__(self, request: Request) -> None:
+        given = request.headers.get("authorization", "").encode()
+        if not hmac.compare_digest(given, self._expected):
+            raise Unauthenticated(f"this is for {self.whom}", expected="Authorization: Bearer")
 
 
 class Operator(Access[None]):

@@ -1,37 +1,23 @@
 """The resident network's own routes, added to the application of its gateway."""
 
-import hmac
 from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import Depends, FastAPI
-from starlette.requests import Request
 
 from kiban.gateway.contract import Attributes
 from kiban.identity.authority.contract import CardCertificates, TokenReply
-from kiban.shared.access import Access
+from kiban.shared.access import Access, Bearer
 from kiban.shared.membership import SignedCaller
-from kiban.shared.problems import Unauthenticated
-from kiban.shared.settings import Secret
 from kiban.world.vault.contract import CardCertification, SignatureRenewal
 from kiban.world.vault.network import ResidentNetwork
 from kiban.world.vault.renewals import Renewals
 
 
-class CardOffice(Access[None]):
+class CardOffice(Bearer):
     """The office that makes cards: it is no member, and holds a secret of its own."""
 
-    name = "card-office"
-
-    def __init__(self, secret: Secret) -> None:
-        if not secret.reveal():
-            raise ValueError("the card office's secret may not be empty")
-        self._expected = f"Bearer {secret.reveal()}".encode()
-
-    async def __call__(self, request: Request) -> None:
-        given = request.headers.get("authorization", "").encode()
-        if not hmac.compare_digest(given, self._expected):
-            raise Unauthenticated("this is for the card office", expected="Authorization: Bearer")
+    name, whom = "card-office", "the card office"
 
 
 def add_routes(
