@@ -42,7 +42,7 @@ from kiban.identity.authority.contract import (
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.outbox import Outbox
-from kiban.shared.problems import NotFound, Problem
+from kiban.shared.problems import Problem
 from kiban.world.office import answers, application, decisions, store
 from kiban.world.office.agencies import Acceptance, Agency, Read
 from kiban.world.office.answers import AnswerWrong, Form
@@ -50,7 +50,7 @@ from kiban.world.office.application import Application
 from kiban.world.office.conditions import Values
 from kiban.world.office.decisions import Decision, Returned, Text
 from kiban.world.office.effects import Decided
-from kiban.world.office.neighbours import Neighbours
+from kiban.world.office.neighbours import Neighbours, ask
 from kiban.world.office.records import Entry, OfficeRecords
 
 JAPAN = ZoneInfo("Asia/Tokyo")
@@ -206,17 +206,10 @@ class Examination:
     async def _asked(
         self, found: store.Application, read: Read, consent: str | None
     ) -> InquiryReply:
-        """One exchange for one item: what waits for a clerk elsewhere is asked again, not anew."""
         async with self.db.read() as connection:
             waiting = await store.waiting_exchange(
                 connection, found.accepted.application, read.item
             )
-        if waiting is not None:
-            try:
-                return await self.neighbours.mesh.ask_again(waiting)
-            except NotFound:
-                # It was answered to a process that died before it had kept the answer.
-                pass
         request = InquiryRequest(
             provider=str(read.provider),
             affair=str(read.affair),
@@ -224,7 +217,7 @@ class Examination:
             people=[found.accepted.person],
             consent=consent,
         )
-        return await self.neighbours.mesh.inquire(request)
+        return await ask(self.neighbours.mesh, request, waiting=waiting)
 
     async def _kept(
         self,

@@ -35,12 +35,12 @@ from kiban.shared import mistakes
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.outbox import Letter, Outbox, letter
-from kiban.shared.problems import NotFound, Problem
+from kiban.shared.problems import Problem
 from kiban.world.office import store, subscriptions
 from kiban.world.office.agencies import Agency, Follow
 from kiban.world.office.conditions import Values
 from kiban.world.office.effects import Decided
-from kiban.world.office.neighbours import Mesh
+from kiban.world.office.neighbours import Mesh, ask
 from kiban.world.office.records import Entry, OfficeRecords
 
 FOLLOW = "follow"
@@ -203,25 +203,17 @@ class Following:
         return reply.statements[0]
 
     async def _reply(self, follow: Follow, heard: Heard) -> InquiryReply:
-        """One exchange for one change: what waits for a clerk elsewhere is asked again, not anew."""
         async with self.db.look() as connection:
             waiting = await subscriptions.waiting_exchange(
                 connection, heard.person, heard.item, heard.provider
             )
-        if waiting is not None:
-            try:
-                return await self.mesh.ask_again(waiting)
-            except NotFound:
-                # It was answered to a process that died before it had kept the answer.
-                pass
-        return await self.mesh.inquire(
-            InquiryRequest(
-                provider=follow.provider,
-                affair=follow.affair,
-                item=follow.item,
-                people=[heard.person],
-            )
+        request = InquiryRequest(
+            provider=follow.provider,
+            affair=follow.affair,
+            item=follow.item,
+            people=[heard.person],
         )
+        return await ask(self.mesh, request, waiting=waiting)
 
     async def _entries(self, follow: Follow, person: str, statement: Statement) -> list[Entry]:
         """What the effects make of a statement; nothing where the office lacks what they read of its own."""

@@ -22,7 +22,7 @@ from kiban.gateway.contract import (
 from kiban.identity.authority.contract import SignatureVerification, SignatureVerificationReply
 from kiban.registry.client import RegistryClient
 from kiban.registry.contract import CheckDigitWrong, UnknownLegalEntity, UnknownTown
-from kiban.shared.problems import Malformed
+from kiban.shared.problems import Malformed, NotFound
 from kiban.world.office.answers import References, Town, UnknownReference
 
 
@@ -60,6 +60,17 @@ class Mesh(News, Protocol):
     async def issue_receipt(self, receipt: Receipt) -> None:
         """Tell the portal about an application; the same receipt again is one receipt."""
         ...
+
+
+async def ask(mesh: Mesh, request: InquiryRequest, *, waiting: str | None) -> InquiryReply:
+    """Ask once for one thing: what waits for a clerk elsewhere is asked again by its exchange, not anew."""
+    if waiting is not None:
+        try:
+            return await mesh.ask_again(waiting)
+        except NotFound:
+            # It was answered to a process that died before it had kept the answer.
+            pass
+    return await mesh.inquire(request)
 
 
 class Verifier(Protocol):
