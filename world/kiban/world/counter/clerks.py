@@ -68,7 +68,7 @@ class Clerks:
         query = select(sessions.c.digest).where(
             sessions.c.digest == digest, sessions.c.until > self.clock()
         )
-        async with self.db.read() as connection:
+        async with self.db.look() as connection:
             found: str | None = (await connection.execute(query)).scalar_one_or_none()
         if found is None:
             raise ClerkSignedOut("sign in at the counter's first page")
