@@ -25,7 +25,6 @@ from kiban.gateway.contract import Notice, Notices
 from kiban.shared.database import Instant, in_lots, insert_new, insert_or_renew
 from kiban.shared.outbox import outbox_table
 
-Connection = AsyncConnection
 NO_FEED = "0" * 32
 metadata = MetaData()
 outbox = outbox_table(metadata, "change_outbox")

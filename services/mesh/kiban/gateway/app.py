@@ -178,7 +178,7 @@ def _outer_change_routes(app: FastAPI, gateway: Gateway, member: Members) -> Non
     async def receive_announcement(
         announcement: Announcement, caller: Annotated[SignedCaller, Depends(member)]
     ) -> AnnouncementReceipt:
-        """Hear that an item of these people changed; at the change office alone."""
+        """Hear that an item of these people changed: for whoever subscribed, or for this agency alone."""
         return await gateway.relaying.receive_announcement(caller.member, announcement)
 
     @app.get("/notices", operation_id="list_notices")

@@ -125,11 +125,10 @@ class Asking:
 
     async def submit(self, request: SubmissionRequest) -> SubmissionReply:
         """Carry an application to its office; the office knows a repeated one by its id."""
-        me, codes = self.standing, await self.codes([request.person])
+        me = self.standing
         wish = Wish("submission", request.office, request.affair, request.procedure)
         with trace.new_trace(f"submission by {me.id}"):
-            token, permit = await self.permitted(wish, codes, blinding.NO_NOTE)
-            await self.note(permit, codes)
+            token, permit, _ = await self.begin(wish, [request.person], blinding.NO_NOTE)
             office = await me.members.resolve(request.office)
             package = Package(application=request.id, signed=request.signed)
             sealed = me.identity.seal(
@@ -188,6 +187,16 @@ class Asking:
         )
         await self.note(permit, opened.codes, result="answered")
         return opened.codes[0]
+
+    async def begin(
+        self, wish: Wish, people: Sequence[str], note: bytes
+    ) -> tuple[str, Permit, blinding.Order]:
+        """Bring an exchange as far as its receiver, steps 1 to 4: permit, and the order in which people travel."""
+        codes = await self.codes(people)
+        order = blinding.shuffle(len(codes))
+        token, permit = await self.permitted(wish, order.arrange(codes), note)
+        await self.note(permit, codes)
+        return token, permit, order
 
     async def codes(self, people: Sequence[str]) -> list[Pseudonym]:
         """Our pseudonyms of our numbers; `PersonUnknown` if one has none."""

@@ -24,8 +24,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from kiban.gateway import blinding, store
+from kiban.gateway import change_store, store
 from kiban.gateway.asking import Asking, Wish
+from kiban.gateway.change_store import Change
 from kiban.gateway.contract import (
     NOTICES_LABEL,
     Announcement,
@@ -42,7 +43,6 @@ from kiban.gateway.contract import (
     SubscriptionRequest,
 )
 from kiban.gateway.standing import Standing
-from kiban.gateway.store import Change
 from kiban.shared import trace
 from kiban.shared.database import hold
 from kiban.shared.exchanges import Claims
@@ -68,20 +68,17 @@ class Following:
         """Hear from now on when an item of these people changes; steps 1 to 3."""
         me, office = self.standing, await self.standing.change_office()
         people = list(dict.fromkeys(request.people))
-        codes = await self.asking.codes(people)
-        order = blinding.shuffle(len(codes))
         wish = Wish("subscribe", office.id, request.affair, request.item)
         secret = secrets.token_bytes(SECRET_SIZE)
         with trace.new_trace(f"subscription by {me.id}"):
-            token, permit = await self.asking.permitted(wish, order.arrange(codes), secret)
+            token, permit, order = await self.asking.begin(wish, people, secret)
             claims = permit.record.claims
-            await self.asking.note(permit, codes)
             tags = {
                 tag: people[place]
                 for tag, place in zip(tags_of(secret, claims), order.places, strict=True)
             }
             async with me.db.begin() as connection:
-                await store.put_subscriptions(connection, request.item, tags)
+                await change_store.put_subscriptions(connection, request.item, tags)
             client = await self.asking.client(office.id)
             receipt = await client.receive_subscription(Subscription(permit=token), claims.people)
             await self.asking.became(permit, "answered")
@@ -136,7 +133,7 @@ class Following:
 
     async def _filed(self, connection: store.Connection, new: Sequence[Notice]) -> None:
         me = self.standing
-        people = await store.subscribed(connection, [one.tag for one in new])
+        people = await change_store.subscribed(connection, [one.tag for one in new])
         office = (await me.change_office()).id
         for one in new:
             if one.tag not in people:
@@ -148,12 +145,12 @@ class Following:
             for one in new
             if one.tag in people
         ]
-        await store.put_changes(connection, changes)
+        await change_store.put_changes(connection, changes)
 
     async def read_changes(self, after: int) -> ChangeFeed:
         """The feed that the agency's own system reads, from any place again."""
         async with self.standing.db.look() as connection:
-            found = await store.read_changes(connection, after, MOST)
+            found = await change_store.read_changes(connection, after, MOST)
         return ChangeFeed(changes=found, next=found[-1].number if found else after)
 
     # --- saying -------------------------------------------------------------------------------
@@ -172,16 +169,14 @@ class Following:
         """One announcement on its way (a row of the outbox)."""
         me, request = self.standing, AnnouncementRequest.model_validate(body)
         hearer = await self._hearer(request)
-        codes = await self.asking.codes(list(dict.fromkeys(request.people)))
-        order = blinding.shuffle(len(codes))
+        people = list(dict.fromkeys(request.people))
         wish = Wish("announce", hearer.id, request.affair, request.item)
         with trace.new_trace(f"announcement by {me.id}"):
-            token, permit = await self.asking.permitted(
-                wish, order.arrange(codes), bytes.fromhex(request.id)
-            )
-            await self.asking.note(permit, codes)
+            token, permit, _ = await self.asking.begin(wish, people, bytes.fromhex(request.id))
             client = await self.asking.client(hearer.id)
-            await client.receive_announcement(Announcement(permit=token), len(order.places))
+            await client.receive_announcement(
+                Announcement(permit=token), permit.record.claims.people
+            )
             await self.asking.became(permit, "answered")
 
     async def _hearer(self, request: AnnouncementRequest) -> Member:

@@ -14,7 +14,8 @@ Sources: DESIGN 5.5; the protocol's page, section 5.5, attacks M1 to M3, L4.
 import secrets
 from dataclasses import dataclass
 
-from kiban.gateway import store
+from kiban.gateway import change_store
+from kiban.gateway.change_store import Change
 from kiban.gateway.client import GatewayClient
 from kiban.gateway.contract import (
     NOTICES_LABEL,
@@ -30,7 +31,6 @@ from kiban.gateway.contract import (
 from kiban.gateway.following import tags_of
 from kiban.gateway.receiving import Receiving
 from kiban.gateway.standing import Standing
-from kiban.gateway.store import Change
 from kiban.shared import canonical
 from kiban.shared.identifiers import Pseudonym
 from kiban.shared.members import Member
@@ -91,9 +91,9 @@ class Relaying:
         """What one member announces to us alone, once; a person who is new to us gets a number."""
         me, people = self.standing, await self._people(codes)
         async with me.db.begin() as connection:
-            if await store.put_announcement(connection, announcer, number):
+            if await change_store.put_announcement(connection, announcer, number):
                 changes = [Change(people[code], item, me.clock(), announcer) for code in codes]
-                await store.put_changes(connection, changes)
+                await change_store.put_changes(connection, changes)
 
     async def _people(self, codes: list[Pseudonym]) -> dict[Pseudonym, str]:
         """Our numbers of these people; who is new gets one."""

@@ -33,7 +33,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.gateway.consents import Consent
 from kiban.gateway.contract import (
-    Changed,
     ConsentRecord,
     ExchangeNote,
     Receipt,
@@ -507,63 +506,6 @@ async def read_receipts(
     query = select(c.number, c.receipt).where(c.number > after).order_by(c.number).limit(limit)
     rows = await connection.execute(query)
     return [(row.number, Receipt.model_validate(row.receipt)) for row in rows]
-
-
-# --- changes --------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """That an item of a person, by our own number, changed; the announcer where it told us alone."""
-
-    person: str
-    item: str
-    at: datetime
-    announcer: str | None = None
-
-
-async def put_subscriptions(
-    connection: AsyncConnection, item: str, tags: Mapping[str, str]
-) -> None:
-    """Keep whom each tag is about."""
-    rows = [{"tag": tag, "item": item, "person": person} for tag, person in tags.items()]
-    await connection.execute(subscriptions.insert(), rows)
-
-
-async def subscribed(connection: AsyncConnection, tags: Iterable[str]) -> dict[str, str]:
-    """Whom these tags are about; a tag that was never given out is missing."""
-    c, found = subscriptions.c, dict[str, str]()
-    for some in in_lots(tags):
-        rows = await connection.execute(select(c.tag, c.person).where(c.tag.in_(some)))
-        found |= {row.tag: row.person for row in rows}
-    return found
-
-
-async def put_announcement(connection: AsyncConnection, announcer: str, announcement: str) -> bool:
-    """Keep that it was heard; false if it had been before."""
-    row = {"announcer": announcer, "announcement": announcement}
-    return bool((await connection.execute(insert_new(announcements).values(row))).rowcount)
-
-
-async def put_changes(connection: AsyncConnection, found: Sequence[Change]) -> None:
-    """Append to the feed that the agency's own system reads."""
-    if found:
-        await connection.execute(changes.insert(), [asdict(one) for one in found])
-
-
-async def read_changes(connection: AsyncConnection, after: int, limit: int) -> list[Changed]:
-    c = changes.c
-    query = select(changes).where(c.number > after).order_by(c.number).limit(limit)
-    return [
-        Changed(
-            number=row.number,
-            person=row.person,
-            item=row.item,
-            by=row.announcer,
-            at=int(row.at.timestamp()),
-        )
-        for row in await connection.execute(query)
-    ]
 
 
 # --- cursors and epochs ---------------------------------------------------------------------------
