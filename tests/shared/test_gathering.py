@@ -1,6 +1,7 @@
 """Gathering: what arrives meanwhile shares the next go, and each caller gets its own result."""
 
 import asyncio
+from contextvars import ContextVar
 
 import pytest
 
@@ -36,6 +37,35 @@ async def test_what_arrives_while_one_go_is_under_way_shares_the_next():
 
     assert results == [2, 4, 6]
     assert doubling.batches == [[1], [2, 3]]
+
+
+async def test_several_goes_may_be_under_way_before_anybody_waits():
+    doubling = Doubling()
+    gathering = Gathering(doubling, at_once=2)
+    tasks = []
+    for number in (1, 2, 3, 4):
+        tasks.append(asyncio.create_task(gathering.add(number)))
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+    doubling.let_go.set()
+
+    assert await asyncio.gather(*tasks) == [2, 4, 6, 8]
+    assert doubling.batches == [[1], [2], [3, 4]]
+
+
+async def test_a_go_is_in_nobodys_trace():
+    seen = []
+
+    async def go(numbers):
+        seen.append(whose.get())
+        return numbers
+
+    whose = ContextVar("whose", default="nobody's")
+    whose.set("hers")
+
+    await Gathering(go).add(1)
+
+    assert seen == ["nobody's"]
 
 
 async def test_no_go_has_more_than_it_may():
@@ -96,7 +126,8 @@ async def test_who_waits_for_a_go_that_is_ended_does_not_wait_for_ever():
     later = asyncio.create_task(gathering.add(3))
     await asyncio.sleep(0)
 
-    gathering._goer.cancel()
+    [goer] = gathering._goers
+    goer.cancel()
 
     for task in (*waiting, later):
         with pytest.raises(asyncio.CancelledError):

@@ -11,6 +11,7 @@ Source: DESIGN 5.3 (no log, no data), 9.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -25,21 +26,23 @@ Result = TypeVar("Result")
 
 @dataclass(slots=True)
 class Gathering(Generic[Entry, Result]):
-    """Gathers entries and hands them to `go` in order, one batch at a time."""
+    """Gathers entries and hands them to `go` in order; a go is nobody's own, so it knows no caller's trace."""
 
     go: Callable[[Sequence[Entry]], Awaitable[Sequence[Result]]]
     """Does it for a batch; gives the result of each entry."""
     most: int = 500
     """So many entries share a go."""
+    at_once: int = 1
+    """So many goes may be under way before anybody waits."""
     _waiting: list[tuple[Entry, asyncio.Future[Result]]] = field(default_factory=list)
-    _goer: asyncio.Task[None] | None = None
+    _goers: set[asyncio.Task[None]] = field(default_factory=set)
 
     async def add(self, entry: Entry) -> Result:
         """Return once the go is over: what came of this entry."""
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((entry, done))
-        if self._goer is None:
-            self._goer = asyncio.create_task(self._drain())
+        if len(self._goers) < self.at_once:
+            self._goers.add(asyncio.create_task(self._drain(), context=Context()))
         return await asyncio.shield(done)
 
     async def _drain(self) -> None:
@@ -49,8 +52,8 @@ class Gathering(Generic[Entry, Result]):
                 batch, self._waiting = self._waiting[: self.most], self._waiting[self.most :]
                 await self._once(batch)
         finally:
-            self._goer = None
-            for _, done in [*batch, *self._waiting]:
+            self._goers.discard(asyncio.current_task())
+            for _, done in [*batch, *([] if self._goers else self._waiting)]:
                 done.cancel()  # nothing, unless we were ended in the middle
 
     async def _once(self, batch: Sequence[tuple[Entry, asyncio.Future[Result]]]) -> None:
