@@ -11,6 +11,7 @@ Source: c2sp.org/tlog-tiles.
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from kiban.mesh.merkle import HASH_SIZE, Frontier, Node, ReadHash, node_hash, subtrees
 from kiban.shared.problems import NotFound
@@ -79,15 +80,16 @@ def needed(ranges: Iterable[range]) -> set[TileId]:
 
 
 def reader(tiles: Tiles) -> ReadHash:
-    """A way to read the hash of a subtree out of tiles."""
+    """A way to read the hash of a subtree out of tiles; each is computed once."""
 
+    @cache
     def read_hash(node: Node) -> bytes:
         above = node.level % HEIGHT
-        start = (node.index << above) % WIDTH
-        hashes = _cut(tiles[holding(node)])[start : start + (1 << above)]
-        if len(hashes) != 1 << above:
+        start = (node.index << above) % WIDTH * HASH_SIZE
+        hashes = tiles[holding(node)][start : start + (HASH_SIZE << above)]
+        if len(hashes) != HASH_SIZE << above:
             raise KeyError(node)
-        return _complete(hashes)
+        return _complete(_cut(hashes))
 
     return read_hash
 
