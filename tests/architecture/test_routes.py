@@ -39,6 +39,8 @@ IN_OTHER_WORDS = {
         "client_credentials": "the other grant of issue_tokens",
         "verify_id_token": "asks read_keys",
     },
+    "mesh": {"issue_permit": "one part of issue_permits"},
+    "gateway": {"answer": "one part of answer_inquiries"},
 }
 
 

@@ -233,7 +233,7 @@ async def test_a_replayed_request_is_refused_by_its_nonce(services, tax):
 async def test_a_request_to_one_member_is_worth_nothing_at_another(services, tax, pension):
     token, _ = await permit_of(tax)
     url = f"{services.origin('bank')}/answers"
-    body = canonical.encode({"permit": token, "retry": False})
+    body = canonical.encode({"parts": [{"asked": {"permit": token}}]})
     headers = signatures.sign(
         "POST",
         f"{services.origin('pension')}/answers",

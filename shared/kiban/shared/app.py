@@ -10,10 +10,11 @@ to the server's own log.
 Sources: RFC 9457; OpenAPI 3.1 (extensions).
 """
 
+import asyncio
 import json
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import datetime
 from importlib.metadata import version
@@ -28,8 +29,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kiban.shared import mistakes
+from kiban.shared import mistakes, trace
 from kiban.shared.access import Access, Anyone, Operator, anyone, declared_access
+from kiban.shared.batches import Asked, Batch, Given, Part, Told
 from kiban.shared.clock import Clock, clock_routes
 from kiban.shared.pages import Pages
 from kiban.shared.problems import (
@@ -52,6 +54,7 @@ __all__ = [
     "add_pages",
     "anyone",
     "declared_access",
+    "each",
     "every_route",
     "operations",
     "service",
@@ -261,6 +264,25 @@ def as_problem(error: Exception) -> Problem:
             return _refusal(error)
         case _:
             return Opaque()
+
+
+async def each(
+    batch: Batch[Asked], name: str, do: Callable[[Asked], Awaitable[Given]]
+) -> list[Told[Given]]:
+    """Do each part for itself, in a span of this name in its own trace; whatever it raises is its own."""
+
+    async def told(part: Part[Asked]) -> Told[Given]:
+        with trace.continued(part.trace, name):
+            try:
+                return Told(reply=await do(part.asked))
+            except Exception as error:  # noqa: BLE001  nobody fails for another's sake
+                problem = as_problem(error)
+                if isinstance(problem, Opaque):
+                    mistakes.log(_log, name, error)
+                trace.saw(problem=problem.slug)
+                return Told(problem=problem.document())
+
+    return list(await asyncio.gather(*map(told, batch.parts)))
 
 
 def _refusal(error: HTTPException) -> Problem:

@@ -128,6 +128,14 @@ def new_trace(name: str) -> Iterator[None]:
 
 
 @contextmanager
+def continued(traceparent: str | None, name: str) -> Iterator[None]:
+    """Work in the trace of one of those for whom a request was made; this role records it like any other hop."""
+    here = _open.get()
+    with resumed(traceparent, name, here.spans if here else None):
+        yield
+
+
+@contextmanager
 def resumed(traceparent: str | None, name: str, spans: Spans | None) -> Iterator[None]:
     """Go on with a trace that was put down; without its role's recorder, work untraced."""
     if spans is None:

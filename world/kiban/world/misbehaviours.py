@@ -86,11 +86,14 @@ class Line:
     def _replayed(
         self, url: str, content: bytes, headers: dict[str, str]
     ) -> tuple[bytes, dict[str, str]]:
-        presentation = json.loads(content)
-        first = self._switches.permits.setdefault(url, presentation["permit"])
-        if first == presentation["permit"] or self.identity is None:
+        batch = json.loads(content)
+        presentations = [part["asked"] for part in batch["parts"]]
+        first = self._switches.permits.setdefault(url, presentations[0]["permit"])
+        if self.identity is None or all(one["permit"] == first for one in presentations):
             return content, headers
-        content = canonical.encode({**presentation, "permit": first})
+        for one in presentations:
+            one["permit"] = first
+        content = canonical.encode(batch)
         signed = signatures.sign(
             "POST",
             url,

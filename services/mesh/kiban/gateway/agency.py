@@ -17,7 +17,6 @@ from typing import Any
 
 from kiban.gateway import log_store, store
 from kiban.gateway.asking import Asking, read_receipt
-from kiban.gateway.client import GatewayClient
 from kiban.gateway.consenting import DELIVERIES, ENDS, Consenting
 from kiban.gateway.contract import (
     RECEIPT_LABEL,
@@ -293,7 +292,7 @@ class Gateway:
         """An office's receipts for us, opened and verified."""
         me = self.standing
         sender = await me.members.resolve(office)
-        feed = await GatewayClient(me.signed, await me.members.origin(office)).list_receipts(after)
+        feed = await (await me.neighbour(office)).list_receipts(after)
         opened = [
             me.identity.open(
                 one.sealed, sender=sender, label=RECEIPT_LABEL, context=_place(one.number)

@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Request
@@ -14,7 +15,7 @@ from kiban.gateway.contract import (
     Announcement,
     AnnouncementReceipt,
     AnnouncementRequest,
-    AnswerReply,
+    AnswerReplies,
     ApprovalReply,
     ApprovalUse,
     ChangeFeed,
@@ -29,9 +30,9 @@ from kiban.gateway.contract import (
     InquiryRequest,
     Lines,
     NoticesReceipt,
+    PermitsPresented,
     PersonNumber,
     PersonReply,
-    Presentation,
     ReceiptReply,
     Receipts,
     Records,
@@ -51,7 +52,7 @@ from kiban.gateway.settings import GatewaySettings
 from kiban.mesh.contract import Directory, InclusionProof
 from kiban.shared import dead_letters
 from kiban.shared.access import Access
-from kiban.shared.app import service
+from kiban.shared.app import each, service
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.exchanges import Count, Hex32, Hex64, MemberId
@@ -130,12 +131,13 @@ def members_of(gateway: Gateway) -> Members:
 
 
 def _outer_routes(app: FastAPI, gateway: Gateway, member: Members) -> None:
-    @app.post("/answers", operation_id="answer")
-    async def answer(
-        presentation: Presentation, caller: Annotated[SignedCaller, Depends(member)]
-    ) -> AnswerReply:
-        """Answer an inquiry that the core permitted."""
-        return await gateway.provision.answer(caller.member, presentation)
+    @app.post("/answers", operation_id="answer_inquiries")
+    async def answer_inquiries(
+        batch: PermitsPresented, caller: Annotated[SignedCaller, Depends(member)]
+    ) -> AnswerReplies:
+        """Answer inquiries that the core permitted, each for itself."""
+        answer = partial(gateway.provision.answer, caller.member)
+        return AnswerReplies(told=await each(batch, "POST /answers", answer))
 
     @app.post("/submissions", operation_id="receive_submission")
     async def receive_submission(

@@ -20,7 +20,6 @@ from datetime import timedelta
 from functools import partial
 
 from kiban.gateway import blinding, store
-from kiban.gateway.client import GatewayClient
 from kiban.gateway.contract import (
     ANSWER,
     ANSWER_LABEL,
@@ -137,7 +136,7 @@ class Asking:
                 label=SUBMISSION_LABEL,
                 context=permit.record.claims.context,
             )
-            client = await self.client(request.office)
+            client = await me.neighbour(request.office)
             reply = await client.receive_submission(Submission(permit=token, sealed=sealed))
             receipt = read_receipt(reply.receipt, office)
             await self.became(permit, "answered")
@@ -235,7 +234,7 @@ class Asking:
     async def _presented(self, permit: Permit, waiting: Waiting, *, retry: bool) -> InquiryReply:
         me, claims = self.standing, permit.record.claims
         provider = await me.members.resolve(permit.record.provider)
-        client = await self.client(provider.id)
+        client = await me.neighbour(provider.id)
         presentation = Presentation(permit=waiting.permit, retry=retry)
         reply = await client.answer(presentation, claims.people)
         found = None
@@ -280,10 +279,6 @@ class Asking:
         """What became of the exchange; a waiting one keeps what it needs to be asked again."""
         became = store.Became(permit.record.claims.id, "asked", result, keep)
         await self.standing.record.add(became)
-
-    async def client(self, member: str) -> GatewayClient:
-        """Another member's gateway."""
-        return GatewayClient(self.standing.signed, await self.standing.members.origin(member))
 
 
 def noted(

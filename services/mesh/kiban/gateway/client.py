@@ -4,6 +4,7 @@ A gateway, seen from another member (`GatewayClient`) and from the agency's own 
 One method for each operation, by the same name on both sides.
 """
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 from pydantic import BaseModel
@@ -13,6 +14,7 @@ from kiban.gateway.contract import (
     Announcement,
     AnnouncementReceipt,
     AnnouncementRequest,
+    AnswerReplies,
     AnswerReply,
     ApprovalReply,
     ApprovalUse,
@@ -26,6 +28,7 @@ from kiban.gateway.contract import (
     InquiryRequest,
     Lines,
     NoticesReceipt,
+    PermitsPresented,
     PersonReply,
     Presentation,
     ReceiptReply,
@@ -45,6 +48,7 @@ from kiban.gateway.contract import (
 from kiban.mesh.client import Checkpoint, NoteRefused, ProofRefused, patience, verify_proof
 from kiban.mesh.contract import Directory, InclusionProof
 from kiban.shared import canonical
+from kiban.shared.batches import Carrier, Part, Told
 from kiban.shared.http import Http
 from kiban.shared.membership import SignedHttp
 from kiban.shared.settings import Secret
@@ -68,11 +72,19 @@ class GatewayClient:
     def __init__(self, signed: SignedHttp, origin: str) -> None:
         self._signed = signed
         self._origin = origin
+        self._presentations = Carrier(self.answer_inquiries)
 
     async def answer(self, presentation: Presentation, people: int = 1) -> AnswerReply:
+        """The answer to one permit; what is presented at the same moment travels with it."""
+        return await self._presentations.ask(presentation, people=people)
+
+    async def answer_inquiries(
+        self, parts: Sequence[Part[Presentation]], people: int
+    ) -> list[Told[AnswerReply]]:
+        presented = PermitsPresented(parts=list(parts))
         enough = patience(people)
-        reply = await self._signed.post(f"{self._origin}/answers", presentation, timeout=enough)
-        return reply.read(AnswerReply)
+        reply = await self._signed.post(f"{self._origin}/answers", presented, timeout=enough)
+        return reply.read(AnswerReplies).told
 
     async def receive_submission(self, submission: Submission) -> ReceiptReply:
         reply = await self._signed.post(f"{self._origin}/submissions", submission)

@@ -16,7 +16,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kiban.gateway import asking, blinding, consents, store
-from kiban.gateway.client import GatewayClient
 from kiban.gateway.contract import (
     CONSENT_SEED_LABEL,
     ApprovalReply,
@@ -102,7 +101,7 @@ class Consenting:
     async def send_delivery(self, party: str, delivery: ConsentDelivery) -> None:
         """Consents on their way to one party; the party knows repeated ones."""
         me = self.standing
-        await GatewayClient(me.signed, await me.members.origin(party)).receive_consents(delivery)
+        await (await me.neighbour(party)).receive_consents(delivery)
 
     async def end(self, end: ConsentEnd, parties: Sequence[str]) -> ApprovalReply:
         """Tell the parties that a consent has ended; who is away now is told later."""
@@ -117,7 +116,7 @@ class Consenting:
     async def send_end(self, party: str, end: ConsentEnd) -> None:
         """One end on its way to one party; the party knows a repeated one."""
         me = self.standing
-        await GatewayClient(me.signed, await me.members.origin(party)).receive_consent_end(end)
+        await (await me.neighbour(party)).receive_consent_end(end)
 
     # --- a party's side -----------------------------------------------------------------------
 

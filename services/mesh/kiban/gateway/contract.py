@@ -15,6 +15,7 @@ from typing import Annotated, Literal, Protocol
 from pydantic import Field, JsonValue
 
 from kiban.shared import canonical
+from kiban.shared.batches import Batch, Replies
 from kiban.shared.exchanges import Count, Hex32, Hex64, MemberId, Name, Sealed, Seconds, Shape
 from kiban.shared.problems import Problem
 
@@ -200,7 +201,7 @@ class Changes(Protocol):
 
 
 class Presentation(Shape):
-    """A permit, presented to its provider by its inquirer, in a request that the inquirer signs."""
+    """A permit of kind *inquiry*, presented to its provider by its inquirer, in a request that the inquirer signs."""
 
     permit: str = Field(max_length=8_000_000, description="JWS of type kiban-permit")
     retry: bool = Field(
@@ -233,6 +234,14 @@ class AnswerReply(Shape):
         description="JWS of type kiban-answer under the pair key",
     )
     waits: bool = False
+
+
+class PermitsPresented(Batch[Presentation]):
+    """Permits that one member presents to another at one moment."""
+
+
+class AnswerReplies(Replies[AnswerReply]):
+    """An answer or a problem for each, in the same order."""
 
 
 class ConsentRecord(Shape):

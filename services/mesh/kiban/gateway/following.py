@@ -79,7 +79,7 @@ class Following:
             }
             async with me.db.begin() as connection:
                 await change_store.put_subscriptions(connection, request.item, tags)
-            client = await self.asking.client(office.id)
+            client = await self.standing.neighbour(office.id)
             receipt = await client.receive_subscription(Subscription(permit=token), claims.people)
             await self.asking.became(permit, "answered")
         return SubscriptionReply(exchange=claims.id, leaf=permit.leaf, until=receipt.until)
@@ -108,7 +108,7 @@ class Following:
 
     async def _fetched(self, office: Member, place: int) -> int:
         """Fetch what is missing behind a place until there is no more; up to which place all is here."""
-        client = await self.asking.client(office.id)
+        client = await self.standing.neighbour(office.id)
         while True:
             found = self._opened(office, await client.list_notices(place))
             if not found.notices:
@@ -173,7 +173,7 @@ class Following:
         wish = Wish("announce", hearer.id, request.affair, request.item)
         with trace.new_trace(f"announcement by {me.id}"):
             token, permit, _ = await self.asking.begin(wish, people, bytes.fromhex(request.id))
-            client = await self.asking.client(hearer.id)
+            client = await self.standing.neighbour(hearer.id)
             await client.receive_announcement(
                 Announcement(permit=token), permit.record.claims.people
             )

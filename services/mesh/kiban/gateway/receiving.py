@@ -57,7 +57,8 @@ class Receiving:
             raise PermitRefused("the inquirer's own seed is expected", sent=permit.record.sealer)
         if permit.record.provider != me.id:
             raise PermitRefused("the permit is for another provider", sent=permit.record.provider)
-        trace.saw(exchange=claims.id, basis=permit.record.basis.row, leaf=permit.leaf[:16])
+        seen = {"caller": presenter.id, "basis": permit.record.basis.row, "leaf": permit.leaf[:16]}
+        trace.saw(exchange=claims.id, **seen)
         return permit
 
     async def check_unused(self, permit: Permit) -> None:

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 from kiban.gateway import change_store
 from kiban.gateway.change_store import Change
-from kiban.gateway.client import GatewayClient
 from kiban.gateway.contract import (
     NOTICES_LABEL,
     Announcement,
@@ -113,7 +112,7 @@ class Relaying:
         """Carry notices to a subscriber."""
         me = self.standing
         reader = await me.members.resolve(subscriber)
-        client = GatewayClient(me.signed, await me.members.origin(subscriber))
+        client = await me.neighbour(subscriber)
         await client.receive_notices(self._sealed(reader, notices))
 
     def _sealed(self, reader: Member, notices: Notices) -> SealedNotices:

@@ -11,6 +11,7 @@ from functools import partial
 
 from kiban.gateway import store
 from kiban.gateway.blinding import Ends
+from kiban.gateway.client import GatewayClient
 from kiban.gateway.contract import NoChangeOffice
 from kiban.gateway.store import Became, Known, Noted, People
 from kiban.mesh.client import Members, MeshClient
@@ -46,6 +47,8 @@ class Standing:
     """Our pseudonyms of our numbers."""
     persons: Gathering[Sequence[Pseudonym], dict[Pseudonym, str]] = field(init=False)
     """Our numbers of our pseudonyms."""
+    _neighbours: dict[str, GatewayClient] = field(default_factory=dict)
+    """By origin, because what is asked of one at one moment travels together."""
 
     def __post_init__(self) -> None:
         self.record = Gathering(self._note)
@@ -60,6 +63,13 @@ class Standing:
     @property
     def id(self) -> str:
         return self.identity.id
+
+    async def neighbour(self, member: str) -> GatewayClient:
+        """Another member's gateway, as we call it."""
+        origin = await self.members.origin(member)
+        if origin not in self._neighbours:
+            self._neighbours[origin] = GatewayClient(self.signed, origin)
+        return self._neighbours[origin]
 
     async def mode(self) -> Mode:
         return MODES[(await self.members.directory()).mode]

@@ -22,13 +22,15 @@ from kiban.mesh.contract import (
     LogEntries,
     OutcomeReply,
     OutcomeReport,
+    PermitReplies,
     PermitReply,
+    PermitsAsked,
     TokenRedemption,
 )
 from kiban.mesh.core import Core
 from kiban.mesh.settings import CoreSettings
 from kiban.shared.access import Operator, anyone
-from kiban.shared.app import service
+from kiban.shared.app import each, service
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.exchanges import Blinded, Count, Hex64, MemberId
@@ -85,15 +87,18 @@ def _member_routes(app: FastAPI, core: Core) -> None:
         """Take a seat in the directory, or renew it; signed by the certificate in the request."""
         return await core.enrol(name, enrolment)
 
-    @app.post("/permits", operation_id="issue_permit")
-    async def issue_permit(
-        blinded: Blinded, caller: Annotated[SignedCaller, Depends(member)]
-    ) -> PermitReply:
-        """Permit one exchange of the caller's: an inquiry, a submission."""
-        permit = await core.permits(caller).issue(
-            caller.member, blinded, request=caller.presented.evidence, at=clock()
-        )
-        return PermitReply(permit=permit)
+    @app.post("/permits", operation_id="issue_permits")
+    async def issue_permits(
+        batch: PermitsAsked, caller: Annotated[SignedCaller, Depends(member)]
+    ) -> PermitReplies:
+        """Permit exchanges of the caller's, each for itself: an inquiry, a submission."""
+        permits, evidence = core.permits(caller), caller.presented.evidence
+
+        async def issue(blinded: Blinded) -> PermitReply:
+            issued = await permits.issue(caller.member, blinded, request=evidence, at=clock())
+            return PermitReply(permit=issued)
+
+        return PermitReplies(told=await each(batch, "POST /permits", issue))
 
     @app.post("/tokens", operation_id="redeem_token")
     async def redeem_token(

@@ -24,13 +24,16 @@ from kiban.mesh.contract import (
     LogEntries,
     OutcomeReply,
     OutcomeReport,
+    PermitReplies,
     PermitReply,
+    PermitsAsked,
     TokenRedemption,
     UnknownMember,
 )
 from kiban.mesh.merkle import ProofRefused, verify_inclusion
 from kiban.mesh.notes import Checkpoint, NoteRefused, VerifierKey
 from kiban.shared import members
+from kiban.shared.batches import Carrier, Part, Told
 from kiban.shared.clock import Clock
 from kiban.shared.exchanges import Blinded
 from kiban.shared.http import TIMEOUT, Http, get_shape
@@ -65,6 +68,7 @@ class MeshClient:
         self._signed = signed
         self._http = http
         self._origin = origin
+        self._permits = Carrier(self.issue_permits)
 
     async def enrol(self, member: str, enrolment: Enrolment) -> Entry:
         reply = await self._signed.put(f"{self._origin}/members/{member}", enrolment)
@@ -74,9 +78,16 @@ class MeshClient:
         return await read_directory(self._http, self._origin)
 
     async def issue_permit(self, blinded: Blinded) -> PermitReply:
-        enough = patience(blinded.claims.people)
-        reply = await self._signed.post(f"{self._origin}/permits", blinded, timeout=enough)
-        return reply.read(PermitReply)
+        """A permit for one exchange; what asks at the same moment travels with it."""
+        return await self._permits.ask(blinded, people=blinded.claims.people)
+
+    async def issue_permits(
+        self, parts: Sequence[Part[Blinded]], people: int
+    ) -> list[Told[PermitReply]]:
+        asked = PermitsAsked(parts=list(parts))
+        enough = patience(people)
+        reply = await self._signed.post(f"{self._origin}/permits", asked, timeout=enough)
+        return reply.read(PermitReplies).told
 
     async def redeem_token(self, redemption: TokenRedemption) -> PermitReply:
         reply = await self._signed.post(f"{self._origin}/tokens", redemption)

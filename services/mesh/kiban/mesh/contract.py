@@ -14,11 +14,12 @@ from typing import Literal
 from pydantic import Field
 
 from kiban.shared import canonical
-from kiban.shared.exchanges import Claims, Hex32, Hex64, MemberId, Sealed, Seconds, Shape
+from kiban.shared.batches import Batch, Replies
+from kiban.shared.exchanges import Blinded, Claims, Hex32, Hex64, MemberId, Sealed, Seconds, Shape
 from kiban.shared.problems import Problem
 
 PERMIT, OUTCOME = "kiban-permit", "kiban-outcome"
-"""JWS types of what the core and the providers sign.  A request for a permit is a `Blinded`."""
+"""JWS types of what the core and the providers sign.  What asks for a permit is a `Blinded`."""
 EPOCH = "epoch"
 """Label of the sealed ratio with which a member moves its pseudonyms."""
 Mode = Literal["blind", "classic"]
@@ -130,6 +131,14 @@ class Permit(Shape):
 
 class PermitReply(Shape):
     permit: str = Field(description="a JWS of type kiban-permit over a Permit")
+
+
+class PermitsAsked(Batch[Blinded]):
+    """Exchanges that one member wants to have permitted at one moment."""
+
+
+class PermitReplies(Replies[PermitReply]):
+    """A permit or a problem for each, in the same order."""
 
 
 class TokenRedemption(Shape):
