@@ -7,6 +7,7 @@ import shutil
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -115,10 +116,16 @@ class Country:
             async with outbox._db.read() as connection:
                 found += (await connection.execute(rows)).scalars()
         if FOLLOW in found:
-            self.clock.advance(LONGEST_DELAY)  # an office lets a moment pass before it asks
+            await self.time_passes(LONGEST_DELAY)  # an office lets a moment pass before it asks
         if found:
             await asyncio.sleep(0.005)
         return len(found)
+
+    async def time_passes(self, time: timedelta) -> None:
+        """Move the clock when no courier has anything in hand: it would lose its claim, and work be done twice."""
+        while any(outbox.busy for outbox in self._outboxes()):  # noqa: ASYNC110  no event in common
+            await asyncio.sleep(0.002)
+        self.clock.advance(time)
 
     def _offices(self) -> list[Office]:
         found = (getattr(app.state, "office", None) for app in self.apps.values())

@@ -21,7 +21,7 @@ def tax(same_country):
 async def some_time_passes(country):
     for _ in range(6):
         await country._moves()
-        country.clock.advance(timedelta(seconds=30))
+        await country.time_passes(timedelta(seconds=30))
 
 
 async def mark(office, name: str, flag: str) -> None:
@@ -50,7 +50,7 @@ async def test_a_citizen_waits_for_a_clerk_elsewhere_and_is_decided_then(same_co
     assert any("待っています" in notice for notice in await hanako.notices())
 
     await tax.records.decide(waiting, allowed=True)
-    same_country.clock.advance(timedelta(minutes=5))
+    await same_country.time_passes(timedelta(minutes=5))
     await some_time_passes(same_country)
 
     granted = await hanako.notices()

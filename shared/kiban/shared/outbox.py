@@ -185,6 +185,7 @@ class Outbox:
         self._poll = poll
         self._pause = pause
         self._width = width
+        self._rounds = 0
         self._woken = asyncio.Event()
         self._noting: Gathering[_Outcome, None] = Gathering(self._note)
         # Made once: making it costs more than asking for it, and an idle courier asks every second.
@@ -232,15 +233,27 @@ class Outbox:
     async def drain(self) -> int:
         """Deliver until nothing is due; say how many rows were tried."""
         tried = 0
-        while rows := await self._claim():
-            async with asyncio.TaskGroup() as group:
-                keeping = group.create_task(self._keep(rows))
-                try:
-                    await self._deliver_all(rows)
-                finally:
-                    keeping.cancel()
-            tried += len(rows)
+        self._rounds += 1
+        try:
+            while rows := await self._claim():
+                await self._carry(rows)
+                tried += len(rows)
+        finally:
+            self._rounds -= 1
         return tried
+
+    @property
+    def busy(self) -> bool:
+        """Whether rows are claimed or under way just now: whoever moves the clock meanwhile ends their claims."""
+        return self._rounds > 0
+
+    async def _carry(self, rows: list[Row[Any]]) -> None:
+        async with asyncio.TaskGroup() as group:
+            keeping = group.create_task(self._keep(rows))
+            try:
+                await self._deliver_all(rows)
+            finally:
+                keeping.cancel()
 
     async def dead(self) -> list[DeadLetter]:
         """List what was laid aside, oldest first."""
