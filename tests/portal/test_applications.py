@@ -76,7 +76,25 @@ def test_a_step_that_has_passed_is_refused():
         ("received", "refused", "decided"),
         ("received", "returned", "decided"),
         ("decided", "received", "decided"),
+        ("decided", "completed", "decided"),
+        ("decided", "withdrawn", "decided"),
     ],
 )
 def test_a_receipt_moves_an_application_forward_only(state, event, after):
     assert applications.after_receipt(state, event) == after
+
+
+@pytest.mark.parametrize(
+    ("known", "event", "shown"),
+    [
+        (None, "received", "received"),
+        ("received", "granted", "granted"),
+        ("granted", "withdrawn", "withdrawn"),
+        ("withdrawn", "granted", "withdrawn"),
+        ("withdrawn", "completed", "completed"),
+        ("completed", "withdrawn", "completed"),
+        ("completed", "granted", "completed"),
+    ],
+)
+def test_what_came_after_a_grant_is_shown_in_whatever_order_it_is_heard(known, event, shown):
+    assert applications.last_outcome(known, event) == shown

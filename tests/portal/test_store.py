@@ -277,6 +277,17 @@ async def test_receipts_become_notices_once_each(store):
         assert await rows.unseen("hanako") == 0
 
 
+async def test_what_is_completed_stays_so_whatever_is_heard_late(store):
+    await sent(store, "submitted")
+
+    await hearing(store, receipt("completed", 2), receipt("granted", 1)).poll()
+
+    async with store.read() as rows:
+        found = await rows.application("a" * 32, "hanako")
+        assert (found.state, found.outcome) == ("decided", "completed")
+        assert len(await rows.notices("hanako")) == 2
+
+
 async def test_two_copies_of_the_portal_tell_a_citizen_once(store):
     await sent(store, "submitted")
     told = (receipt(), receipt("granted", 1))

@@ -327,11 +327,13 @@ class AcceptedApplication(Shape):
 
 
 class Receipt(Shape):
-    """What an office tells the portal about an application: received, decided."""
+    """What an office tells the portal about an application: received, decided, later withdrawn or completed."""
 
     application: Hex32 = Field(description="the portal's id of the application")
     office: MemberId
-    event: Literal["received", "waiting", "granted", "refused", "returned"]
+    event: Literal[
+        "received", "waiting", "granted", "refused", "returned", "withdrawn", "completed"
+    ]
     at: Seconds
     digest: Hex64 = Field(description="SHA-256 of the canonical signed application")
     message: Text

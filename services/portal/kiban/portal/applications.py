@@ -41,7 +41,9 @@ _ORDER = {state: place for place, state in enumerate(get_args(State))}
 OPEN: tuple[State, ...] = ("draft", "approved", "prefilled", "answered")
 """States in which the citizen can still change or discard it."""
 SENT: tuple[State, ...] = ("signed", "submitted", "received", "decided", "undeliverable")
-DECISIONS = frozenset({"granted", "refused", "returned"})
+AFTER_A_GRANT = ("withdrawn", "completed")
+"""Events that come after a grant: taken back (取消し), or all done that had to follow (完了).  The later counts."""
+DECISIONS = frozenset({"granted", "refused", "returned", *AFTER_A_GRANT})
 """Events of a receipt that end the office's part."""
 
 
@@ -149,3 +151,11 @@ def after_receipt(state: State, event: str) -> State:
     if event in DECISIONS:
         return "decided"
     return "received" if state in {"signed", "submitted", "received"} else state
+
+
+def last_outcome(known: str | None, event: str) -> str:
+    """The event that the citizen is shown last, in whatever order they are heard."""
+    for last in reversed(AFTER_A_GRANT):
+        if last in {known, event}:
+            return last
+    return event

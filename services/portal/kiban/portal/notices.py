@@ -1,8 +1,8 @@
 """
 Notices (お知らせ): what an office tells the citizen about an application.
 
-Made of the receipts that the portal reads from each office: received, waiting, granted, refused, returned.  The
-office signed the receipt; the portal's gateway verified that.
+Made of the receipts that the portal reads from each office: received, waiting, granted, refused, returned, withdrawn,
+completed.  The office signed the receipt; the portal's gateway verified that.
 """
 
 from collections.abc import Mapping

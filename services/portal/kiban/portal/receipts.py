@@ -116,7 +116,8 @@ class Receipts:
             if await rows.tell(application.person, receipt, at=at):
                 told += 1
                 state = applications.after_receipt(application.state, receipt.event)
+                outcome = applications.last_outcome(application.outcome, receipt.event)
                 await rows.advance(
-                    application.id, state, leaving=SENT, at=self.clock(), outcome=receipt.event
+                    application.id, state, leaving=SENT, at=self.clock(), outcome=outcome
                 )
         return told
