@@ -301,7 +301,7 @@ def _check_once_only(
     table: Table, country: Country, field: Asked, office: str, affair: str
 ) -> None:
     """Refuse a question for what an office holds, unless there is a lawful reason, and a true one."""
-    holding = _holding(field, country)
+    holding = _holding(field, country, office)
     if holding is None:
         if field.ask_reason:
             table.mistake("ask_reason", "no office holds this: no reason is needed")
@@ -320,10 +320,10 @@ def _check_once_only(
             table.mistake("ask_reason", f"{office} may read {item} of {provider} ({permitted})")
 
 
-def _holding(field: Asked, country: Country) -> tuple[str, str] | None:
-    """Find the item and the agency that hold what this question asks for, by name or by label."""
+def _holding(field: Asked, country: Country, office: str) -> tuple[str, str] | None:
+    """Find item and agency that hold what this question asks for, by name or by label; the office itself first."""
     asked = {field.name, *(_plain(text) for text in field.label.values())}
-    for agency in country.agencies.values():
+    for agency in sorted(country.agencies.values(), key=lambda one: one.id != office):
         for held in sorted(agency.holds):
             item = country.item(held)
             if item and asked & _known_as(item):
