@@ -30,13 +30,11 @@ from kiban.shared.settings import Secret
 from kiban.world import layouts
 from kiban.world.layouts import Layout, Misfit
 from kiban.world.office.agencies import Agency
+from kiban.world.writing import SEX_IN_THE_REGISTER, Sex
 
-Sex = Literal["male", "female", "not-applicable"]
 Flag = Literal["", "withheld", "no-automatic-answer"]
 SEXES: tuple[Sex, ...] = ("male", "female", "not-applicable")
 FLAGS: tuple[Flag, ...] = ("", "withheld", "no-automatic-answer")
-SEX_IN_THE_REGISTER: dict[Sex, str] = {"male": "男", "female": "女", "not-applicable": "適用不能"}
-SEX_BY_REGISTER = {written: sex for sex, written in SEX_IN_THE_REGISTER.items()}
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _NAME = re.compile(r"[^\s　]+　[^\s　]+(?:　[^\s　]+)*")

@@ -7,7 +7,6 @@ not matter, anything else does: a near match is no match, because the answer is 
 Pure rules.  Source: DESIGN 5.1.
 """
 
-import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -16,6 +15,7 @@ from kiban.shared import canonical
 from kiban.shared.identifiers import ResidentRecordCode
 from kiban.world.people import Place
 from kiban.world.vault.contract import NobodyMatches, SeveralMatch
+from kiban.world.writing import plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,11 +32,7 @@ class Resident:
 def fingerprint(attributes: Attributes) -> str:
     """The four attributes in one form, as a digest: equal where the same person is meant."""
     written = [attributes.name, attributes.birth_date, attributes.sex, attributes.address]
-    return canonical.digest([_plain(each) for each in written])
-
-
-def _plain(text: str) -> str:
-    return "".join(unicodedata.normalize("NFKC", text).split())
+    return canonical.digest([plain(each) for each in written])
 
 
 def the_one(found: Sequence[Resident]) -> Resident:

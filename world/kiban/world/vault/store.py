@@ -32,9 +32,10 @@ from kiban.shared.database import Blob, Instant, JSONDocument, hold, insert_new
 from kiban.shared.identifiers import MyNumber, ResidentRecordCode
 from kiban.shared.keyring import Wrapping
 from kiban.world.office.conditions import Values
-from kiban.world.people import SEX_BY_REGISTER, Persona, Place
+from kiban.world.people import Persona, Place
 from kiban.world.vault import numbers
 from kiban.world.vault.residents import Resident, fingerprint
+from kiban.world.writing import SEX_BY_REGISTER
 
 MY_NUMBER, CODE = "my number", "resident record code"
 
