@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from kiban.shared.country import Mistakes
+from kiban.shared.country import Mistakes, read_toml
 from kiban.world import layouts, people
 from kiban.world.layouts import Layout
-from kiban.world.office import agencies
+from kiban.world.office import agency_files
 from kiban.world.office.agencies import Agency
 from kiban.world.people import People
 
@@ -21,6 +21,8 @@ class Cast:
     agencies: dict[str, Agency]
     people: People
     layouts: dict[str, Layout]
+    portal: str = ""
+    """Through whom people read their own records."""
 
     @property
     def vault(self) -> Agency:
@@ -40,11 +42,12 @@ def shipped_country() -> Path:
 
 def load(country: Path, mistakes: Mistakes) -> Cast:
     """Read agencies, layouts and people; what is wrong is noted, and nothing is raised here."""
-    known = agencies.load(country, mistakes)
+    known = agency_files.load(country, mistakes)
     return Cast(
         agencies=known,
         people=people.load(country, known.values(), mistakes),
         layouts=layouts.load(country, mistakes),
+        portal=read_toml(country / "country.toml", Mistakes()).text("portal"),
     )
 
 

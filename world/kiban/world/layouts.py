@@ -77,6 +77,11 @@ class Layout:
     def check(self, values: JsonValue) -> None:
         check_values(self.fields, values)
 
+    @property
+    def list_field(self) -> str | None:
+        """The field that is a list, such as the members of a household."""
+        return next((field.name for field in self.fields if field.type == "list"), None)
+
 
 def load(country: Path, mistakes: Mistakes) -> dict[str, Layout]:
     """Read `layouts/*.toml`; of an item with several editions, the newest."""

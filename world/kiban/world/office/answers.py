@@ -2,11 +2,13 @@
 Answers: what a citizen may have answered, checked by the office that relies on it.
 
 The office trusts no form but checks each answer itself against the procedure's file: companies and towns only by the
-registry's ids, which the registry must know; and nothing at all for what an office holds already.  An address is then
-written as the registry writes its town, because ids alone are no address on paper.
+registry's ids, which the registry must know; of a list that an office holds only by places; and nothing at all for
+what an office holds already.  An address is then written as the registry writes its town, because ids alone are no
+address on paper, and the chosen places of a list give way to its entries, once the office has read the list itself.
 
 Refused (`AnswerWrong`, named by field and never by value): a missing required answer, a value of another kind, an
-unknown company or town, what follows a town and could stand in no address, an answer to what was not asked.
+unknown company or town, what follows a town and could stand in no address, a place that a list does not have or that
+is named twice, an answer to what was not asked.
 Source: DESIGN 4 (step 6), 6 (once-only enforced four times).
 """
 
@@ -14,6 +16,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -64,6 +67,17 @@ class Question:
     name: str
     type: str
     required: bool
+    of: str = ""
+    """The held field from whose list some are chosen."""
+
+
+@dataclass(frozen=True, slots=True)
+class HeldField:
+    """A field that a provider's record fills."""
+
+    name: str
+    item: str
+    provider: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +96,12 @@ class Form:
     questions: tuple[Question, ...]
     consents: tuple[ByConsent, ...]
     """In the order in which an application lists the consents' ids."""
+    held: tuple[HeldField, ...] = ()
+
+    def list_of(self, question: str) -> HeldField | None:
+        """The held field from whose list this question chooses."""
+        of = next((each.of for each in self.questions if each.name == question), "")
+        return next((each for each in self.held if each.name == of), None)
 
     def asks(self, name: str, type_: str) -> bool:
         """Whether there is a question of this name and type."""
@@ -95,7 +115,12 @@ def read_form(country: Path, procedure: str) -> Form:
     return Form(
         edition=table.integer("edition", 1),
         questions=tuple(
-            Question(each.text("name"), each.text("type"), each.truth("required", True))
+            Question(
+                each.text("name"),
+                each.text("type"),
+                each.truth("required", True),
+                each.text("of", ""),
+            )
             for each in fields
             if "held" not in each
         ),
@@ -103,6 +128,15 @@ def read_form(country: Path, procedure: str) -> Form:
             ByConsent(each.table("held").text("item"), each.table("held").text("provider"))
             for each in fields
             if each.truth("consent", False)
+        ),
+        held=tuple(
+            HeldField(
+                each.text("name"),
+                each.table("held").text("item"),
+                each.table("held").text("provider"),
+            )
+            for each in fields
+            if "held" in each
         ),
     )
 
@@ -134,6 +168,8 @@ async def _checked(question: Question, answer: JsonValue, references: References
             pass
         case "date", str():
             _check_date(question.name, answer)
+        case "members", [int(), *_] if _are_places(answer):
+            pass
         case "company", {"corporate_number": str() as number, "sequence": int(), **more} if (
             not more
         ):
@@ -149,6 +185,28 @@ async def _checked(question: Question, answer: JsonValue, references: References
         case _:
             raise AnswerWrong(question.name, f"is no {question.type}")
     return answer
+
+
+def _are_places(answer: JsonValue) -> bool:
+    """Whether these are places of a list, each once and in order."""
+    if not isinstance(answer, list) or any(type(each) is not int for each in answer):
+        return False
+    places = [each for each in answer if isinstance(each, int)]
+    return places[0] >= 0 and all(one < other for one, other in pairwise(places))
+
+
+def entries(field: str, places: JsonValue, held: JsonValue) -> list[dict[str, JsonValue]]:
+    """The entries of a held list at the places that the citizen chose."""
+    chosen, listed = _listed(places), _listed(held)
+    found = [listed[each] for each in chosen if isinstance(each, int) and each < len(listed)]
+    known = [each for each in found if isinstance(each, dict)]
+    if len(known) < len(chosen):
+        raise AnswerWrong(field, "names a place that the list does not have")
+    return known
+
+
+def _listed(value: JsonValue) -> list[JsonValue]:
+    return value if isinstance(value, list) else []
 
 
 def _check_date(field: str, text: str) -> None:

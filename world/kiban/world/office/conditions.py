@@ -116,6 +116,63 @@ class IsWithinDays:
         return isinstance(day, str) and 0 <= (on - date.fromisoformat(day)).days <= self.days
 
 
+@dataclass(frozen=True, slots=True)
+class LiesWithAnotherOffice:
+    """An address that the citizen chose lies in the municipality of another office, which can be told."""
+
+    answer: str
+    item: str = ANSWERS
+
+    def met(self, values: Values, *, on: date) -> bool:  # noqa: ARG002
+        chosen = values.get(self.answer)
+        return isinstance(chosen, dict) and bool(chosen.get("office"))
+
+
+@dataclass(frozen=True, slots=True)
+class IsInWindow:
+    """A day that the citizen named lies in a window around the day itself."""
+
+    answer: str
+    first: int
+    last: int
+    item: str = ANSWERS
+
+    def met(self, values: Values, *, on: date) -> bool:
+        days = _days(on, values.get(self.answer))
+        return days is not None and self.first <= days <= self.last
+
+
+@dataclass(frozen=True, slots=True)
+class FollowsWithinDays:
+    """A day that the citizen named is another such day, or one of so many days after it."""
+
+    answer: str
+    after: str
+    days: int
+    item: str = ANSWERS
+
+    def met(self, values: Values, *, on: date) -> bool:  # noqa: ARG002
+        first = values.get(self.after)
+        if not isinstance(first, str):
+            return False
+        days = _days(date.fromisoformat(first), values.get(self.answer))
+        return days is not None and 0 <= days <= self.days
+
+
+@dataclass(frozen=True, slots=True)
+class IsHeld:
+    """An item is held at all."""
+
+    item: str
+
+    def met(self, values: Values, *, on: date) -> bool:  # noqa: ARG002
+        return bool(values)
+
+
+def _days(first: date, then: JsonValue) -> int | None:
+    return (date.fromisoformat(then) - first).days if isinstance(then, str) else None
+
+
 RULES: dict[str, Callable[[Table], Condition]] = {
     "a-member-is-younger-than": lambda table: AMemberIsYoungerThan(
         table.text("item"), table.text("list"), table.text("field"), table.integer("years")
@@ -131,8 +188,22 @@ RULES: dict[str, Callable[[Table], Condition]] = {
         table.text("answer"), table.text("municipality", check=check_municipality_code)
     ),
     "is-within-days": lambda table: IsWithinDays(table.text("answer"), table.integer("days")),
+    "lies-with-another-office": lambda table: LiesWithAnotherOffice(table.text("answer")),
+    "is-in-window": lambda table: IsInWindow(
+        table.text("answer"), table.integer("from"), table.integer("to")
+    ),
+    "follows-within-days": lambda table: FollowsWithinDays(
+        table.text("answer"), table.text("after"), table.integer("days")
+    ),
+    "is-held": lambda table: IsHeld(table.text("item")),
 }
-ASKED = {"lies-in": "address", "is-within-days": "date"}
+ASKED = {
+    "lies-in": "address",
+    "is-within-days": "date",
+    "lies-with-another-office": "address",
+    "is-in-window": "date",
+    "follows-within-days": "date",
+}
 """The rules that look at an answer, and the type of its question."""
 
 

@@ -20,7 +20,7 @@ from kiban.world.office.application import Application
 from kiban.world.office.conditions import ANSWERS, Values
 
 Text = dict[str, str]
-Event = Literal["waiting", "granted", "refused", "returned"]
+Event = Literal["waiting", "granted", "refused", "returned", "withdrawn", "completed"]
 
 NOT_SIGNED = {
     "ja": "電子署名または証明書を確認できないため、申請をお返しします。",
@@ -49,6 +49,22 @@ NO_CONSENT = {
 CHANGED = {
     "ja": "ご覧になった後に内容が変わった情報があります：{what}。新しい内容で審査しました。",
     "en": "Changed since you saw it: {what}. We decided by what is held now.",
+}
+LIST_CHANGED = {
+    "ja": "ご覧になった後に{what}の内容が変わったため、申請をお返しします。もう一度お選びください。",
+    "en": "We return the application: {what} changed after you saw it.  Please choose again.",
+}
+NOT_FOUND = {
+    "ja": "この役所の記録で確かめられない方が含まれているため、申請をお返しします：{what}。",
+    "en": "We return the application: somebody is not found in our records ({what}).",
+}
+FOUND_TWICE = {
+    "ja": "同じ氏名と生年月日の方が複数登録されているため、申請をお返しします：{what}。窓口へお越しください。",
+    "en": "We return the application: two people are recorded as {what}.  Please come to the office.",
+}
+TOLD_ALREADY = {
+    "ja": "すでに届け出られている方が含まれているため、申請をお返しします：{what}。先の届出の取消しが必要です。",
+    "en": "We return the application: {what} has been notified before.  Please withdraw that notice first.",
 }
 BEING_READ = {
     "ja": "他の機関の確認を待っています。",
@@ -111,7 +127,7 @@ def decide(
     values[ANSWERS] = answers
     if acceptance.waits_for_clerk:
         decision = Decision("waiting", WITH_A_CLERK)
-    elif all(rule.met(values[rule.item], on=on) for rule in acceptance.grants_when):
+    elif all(rule.met(values.get(rule.item, {}), on=on) for rule in acceptance.grants_when):
         decision = Decision("granted", acceptance.granted)
     else:
         decision = Decision("refused", acceptance.refused)

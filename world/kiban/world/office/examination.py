@@ -7,8 +7,9 @@ In order, and each step again after a crash:
 2. the certified name and date of birth are those of the person whom the office knows under that number
 3. the application is for this office, and its answers are what was asked; addresses are written out
 4. the office reads each item for itself, under law or consent; what it has read is kept
-5. what differs from what the citizen saw is named; the value read now counts
-6. it decides by its conditions, or leaves that to a clerk
+5. what differs from what the citizen saw is named; the value read now counts, but whom she chose of a list counts
+   only while the list is the one that she saw
+6. it decides by its conditions, as of the day on which the application was received, or leaves that to a clerk
 7. decision, effects, their announcement and the receipt's row are one commit; the rest goes out after it
 
 A neighbour that is away, or whose clerk must decide first, makes the application wait; it is never a refusal.
@@ -16,12 +17,12 @@ Source: DESIGN 4 (steps 6 and 7), 8.
 """
 
 import hashlib
-import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
+
+from pydantic import JsonValue
 
 from kiban.gateway.contract import (
     ConsentEnded,
@@ -41,21 +42,22 @@ from kiban.identity.authority.contract import (
 )
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
-from kiban.shared.outbox import Outbox
 from kiban.shared.problems import Problem
-from kiban.world.office import answers, application, decisions, store
+from kiban.world.layouts import Layout
+from kiban.world.office import answers, application, choices, decisions, store
 from kiban.world.office.agencies import Acceptance, Agency, Read
 from kiban.world.office.answers import AnswerWrong, Form
 from kiban.world.office.application import Application
 from kiban.world.office.conditions import Values
 from kiban.world.office.decisions import Decision, Returned, Text
 from kiban.world.office.effects import Decided
+from kiban.world.office.granting import Grant, Granting, Overtaken
 from kiban.world.office.neighbours import Neighbours, ask
-from kiban.world.office.records import Entry, OfficeRecords
+from kiban.world.office.records import day
+from kiban.world.writing import plain
 
-JAPAN = ZoneInfo("Asia/Tokyo")
-EXAMINE, TELL = "examine", "tell"
-"""Topics of the office's outbox."""
+EXAMINE = "examine"
+"""Topic of the office's outbox."""
 NOT_GOOD = (CertificateExpired, CertificateRefused, CertificateRevoked, ProofRefused)
 """What the authority says of a signature that does not hold, as against an authority that cannot say."""
 
@@ -72,7 +74,13 @@ class Rules:
 
     agency: Agency
     forms: Mapping[str, Form]
-    item_names: Mapping[str, Text]
+    layouts: Mapping[str, Layout]
+    offices: Mapping[str, str] = field(default_factory=dict)
+    """Which other office is a municipality's."""
+
+    @property
+    def item_names(self) -> dict[str, Text]:
+        return {item: layout.name for item, layout in self.layouts.items()}
 
     def acceptance(self, procedure: str) -> Acceptance:
         found = self.agency.acceptance(procedure)
@@ -86,9 +94,8 @@ class Examination:
     """The examining side of one office's desk."""
 
     rules: Rules
-    records: OfficeRecords
+    granting: Granting
     db: Database
-    outbox: Outbox
     clock: Clock
     neighbours: Neighbours
 
@@ -126,10 +133,10 @@ class Examination:
         return decisions.decide(
             acceptance,
             statements,
-            answers=told,
+            answers=self._chosen(signed, told, statements),
             differing=decisions.changed(signed, statements),
             names=self.rules.item_names,
-            on=_day(self.clock()),
+            on=day(datetime.fromtimestamp(found.accepted.received_at, UTC)),
         )
 
     # --- steps 1 to 3 -------------------------------------------------------------------------
@@ -151,8 +158,8 @@ class Examination:
     ) -> None:
         async with self.db.read() as connection:
             known = await store.find_person(connection, found.accepted.person)
-        if known is None or (_plain(known.name), known.birth_date) != (
-            _plain(certified.name),
+        if known is None or (plain(known.name), known.birth_date) != (
+            plain(certified.name),
             certified.birth_date,
         ):
             raise Returned(decisions.NOT_THE_APPLICANT)
@@ -164,9 +171,22 @@ class Examination:
             raise Returned(decisions.NOT_FOR_US)
         form = self.rules.forms[signed.procedure]
         try:
-            return await answers.check(form.questions, signed.answers, self.neighbours.references)
+            told = await answers.check(form.questions, signed.answers, self.neighbours.references)
         except AnswerWrong as wrong:
             raise Returned(decisions.ANSWER_WRONG, wrong.field) from wrong
+        return {name: self._with_office(answer) for name, answer in told.items()}
+
+    def _with_office(self, answer: JsonValue) -> JsonValue:
+        """An address also says whose office is there, if it is another one's."""
+        if not isinstance(answer, dict) or "municipality" not in answer:
+            return answer
+        return {**answer, "office": self.rules.offices.get(str(answer["municipality"]), "")}
+
+    def _chosen(
+        self, signed: Application, told: Values, statements: Sequence[Statement]
+    ) -> dict[str, JsonValue]:
+        form = self.rules.forms[signed.procedure]
+        return choices.chosen(signed, form, told, statements, self.rules.layouts)
 
     # --- step 4 -------------------------------------------------------------------------------
 
@@ -180,7 +200,12 @@ class Examination:
             known.get(read.item) or await self._read(found, signed, read)
             for read in acceptance.reads
         ]
-        missing = [reading.item for reading in readings if reading.statement is None]
+        optional = {read.item for read in acceptance.reads if not read.needed}
+        missing = [
+            reading.item
+            for reading in readings
+            if reading.statement is None and reading.item not in optional
+        ]
         if missing:
             raise Returned(decisions.NOT_HELD, decisions.named(missing, self.rules.item_names))
         return [reading.statement for reading in readings if reading.statement]
@@ -252,55 +277,40 @@ class Examination:
         await self._settle(found, decision)
 
     async def _settle(self, found: store.Application, decision: Decision) -> None:
-        accepted, now = found.accepted, self.clock()
-        entries = await self._entries(found, now) if decision.event == "granted" else []
-        async with self.db.begin() as connection:
-            noted = await store.note_state(
-                connection, accepted.application, decision.event, decision.message, now
-            )
-            if not noted:
-                return
-            for entry in entries:
-                await self.records.change(connection, accepted.person, entry)
-            receipt = Receipt(
-                application=accepted.application,
-                office=self.rules.agency.id,
-                event=decision.event,
-                at=int(now.timestamp()),
-                digest=found.digest,
-                message=decision.message,
-            )
-            await self.outbox.put(
-                connection,
-                TELL,
-                receipt.model_dump(mode="json"),
-                key=f"{accepted.application} {decision.event}",
-                at=now,
-            )
-
-    async def _entries(self, found: store.Application, at: datetime) -> list[Entry]:
-        """What a grant writes.  Made before the transaction, because the registry says how an address is written."""
-        effects = self.rules.acceptance(found.accepted.procedure).applies
-        if not effects:
-            return []
+        """Decide; what can no longer be granted when it is written goes back, or is refused."""
         try:
-            told = await self._told(found, application.read(found.accepted.signed.application))
+            await self._note(found, decision)
+        except Returned as returned:
+            await self._note(found, Decision("returned", returned.message))
+        except Overtaken:
+            refused = self.rules.acceptance(found.accepted.procedure).refused
+            await self._note(found, Decision("refused", refused))
+
+    async def _note(self, found: store.Application, decision: Decision) -> None:
+        grant = await self._grant(found) if decision.event == "granted" else None
+        async with self.db.begin() as connection:
+            if await self.granting.receipts.note(connection, found, decision) and grant:
+                await self.granting.write(connection, grant)
+
+    async def _grant(self, found: store.Application) -> Grant:
+        """What a grant does.  Made before the transaction, because the registry says how an address is written."""
+        accepted = found.accepted
+        acceptance = self.rules.acceptance(accepted.procedure)
+        signed = application.read(accepted.signed.application)
+        async with self.db.read() as connection:
+            readings = await store.kept_readings(connection, accepted.application)
+        statements = [each.statement for each in readings if each.statement]
+        decided = Decided(
+            answers=await self._told_again(found, signed, statements) if acceptance.applies else {},
+            readings={each.item: each.values for each in statements},
+            on=day(self.clock()),
+        )
+        return await self.granting.plan(acceptance, accepted.application, accepted.person, decided)
+
+    async def _told_again(
+        self, found: store.Application, signed: Application, statements: Sequence[Statement]
+    ) -> Values:
+        try:
+            return self._chosen(signed, await self._told(found, signed), statements)
         except Returned as returned:
             raise NotYet("an answer that could be taken is no longer one") from returned
-        async with self.db.read() as connection:
-            readings = await store.kept_readings(connection, found.accepted.application)
-        decided = Decided(
-            answers=told,
-            readings={each.item: each.statement.values for each in readings if each.statement},
-            on=_day(at),
-        )
-        return [Entry(each.item, each.values(decided), each.as_of(decided)) for each in effects]
-
-
-def _day(at: datetime) -> date:
-    return at.astimezone(JAPAN).date()
-
-
-def _plain(name: str) -> str:
-    """One form of a name: width and spacing make no other person."""
-    return "".join(unicodedata.normalize("NFKC", name).split())

@@ -10,6 +10,9 @@ A change is told without its value, so whoever needs the value asks for it under
 5. whoever must know before the office itself (a `Keeper`) is told
 6. the records are written, unless they contain a later change already; what changed is announced in its turn
 
+Where several offices hold an item of one person, as when she has moved, the record that holds from the later day
+counts.  What an office tells this one alone (事前通知) goes the same way to whoever *hears* it, and nobody subscribes.
+
 Each step is harmless when it is repeated, and a letter is repeated until it was done: once in effect, whenever the
 process dies.  Nothing held, or nothing that the office may see, changes nothing.  A clerk at the provider is asked
 again by the same exchange; a neighbour that is away is asked later.
@@ -21,7 +24,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.gateway.contract import (
     AnnouncementRequest,
@@ -56,6 +61,8 @@ _log = logging.getLogger("kiban.office")
 
 Keeper = Callable[[str, Values, int], Awaitable[None]]
 """Is told of a person's new values before the record is written; the number tells the later of two changes."""
+_DAYS = 1 << 22
+"""More than there are days: of one change that several offices hold, the later day is the later change."""
 
 
 class NeighbourAway(Problem):
@@ -70,6 +77,23 @@ class Heard:
     person: str
     item: str
     provider: str
+    alone: bool = False
+    """The provider told this office alone."""
+
+
+class Hearer(Protocol):
+    """Takes in what one office tells this one alone."""
+
+    @property
+    def affair(self) -> str:
+        """Under which the office asks."""
+        ...
+
+    async def hear(
+        self, connection: AsyncConnection, heard: Heard, statement: Statement | None
+    ) -> None:
+        """Take in what the provider holds now, in the caller's transaction; once for each change, in order."""
+        ...
 
 
 @dataclass(slots=True)
@@ -84,6 +108,8 @@ class Following:
     mesh: Mesh
     keepers: Mapping[str, Keeper]
     delay: Callable[[], timedelta]
+    hearers: Mapping[str, Hearer]
+    """By item, who hears what is told to this office alone."""
     _renewal: datetime | None = None
     """When something is to be subscribed to again."""
 
@@ -131,7 +157,7 @@ class Following:
 
     async def keep_up(self) -> int:
         """Take in what the gateway has heard, and renew what is to be renewed; say how much was new."""
-        heard = await self._read() if self.agency.follows else 0
+        heard = await self._read() if self.agency.listens else 0
         if self._renewal is not None and self.clock() >= self._renewal:
             await self.subscribe()
         return heard
@@ -150,7 +176,7 @@ class Following:
             heard += len(feed.changes)
 
     def _letters(self, changes: Sequence[Changed]) -> list[Letter]:
-        """What the change office told; what one member tells this office alone is no news of a record it follows."""
+        """One for each office that is to be asked: whoever is followed, or the one that told this office alone."""
         return [
             letter(
                 FOLLOW,
@@ -158,37 +184,79 @@ class Following:
                     "number": each.number,
                     "person": each.person,
                     "item": each.item,
-                    "provider": follow.provider,
+                    "provider": provider,
+                    "alone": each.by is not None,
                 },
-                key=f"{each.number} {follow.provider}",
+                key=f"{each.number} {provider}",
                 at=self.clock() + self.delay(),
             )
             for each in changes
-            for follow in self.agency.follows
-            if follow.item == each.item and each.by is None
+            for provider in self._to_ask(each)
         ]
+
+    def _to_ask(self, change: Changed) -> list[str]:
+        """What nobody here follows, or hears, is passed by."""
+        if change.by is not None:
+            return [change.by] if change.item in self.hearers else []
+        return [each.provider for each in self.agency.follows if each.item == change.item]
 
     # --- steps 4 to 6 -------------------------------------------------------------------------
 
     async def follow(self, body: Mapping[str, Any]) -> None:
         """Take over one change (a row of the outbox)."""
         heard = Heard(**body)
-        follow = self.agency.follow(heard.item, heard.provider)
-        if follow is None:
-            return  # the agency's file has been changed since
-        statement = await self._asked(follow, heard)
-        entries = await self._entries(follow, heard.person, statement) if statement else []
-        await self._tell_keepers(entries, heard)
+        if heard.alone:
+            await self._hear(heard)
+        elif follow := self.agency.follow(heard.item, heard.provider):
+            await self._follow(follow, heard)
+        # Else the agency's file has been changed since.
+
+    async def _hear(self, heard: Heard) -> None:
+        hearer = self.hearers.get(heard.item)
+        if hearer is None:
+            return
+        statement = await self._asked(hearer.affair, heard)
         async with self.db.begin() as connection:
-            if await subscriptions.take_over(
-                connection, heard.person, heard.item, heard.provider, heard.number
-            ):
+            if await self._new(connection, heard, statement):
+                await hearer.hear(connection, heard, statement)
+
+    async def _follow(self, follow: Follow, heard: Heard) -> None:
+        statement = await self._asked(follow.affair, heard)
+        async with self.db.look() as connection:
+            late = statement and await self._outdated(connection, heard, statement)
+        counts = statement if not late else None
+        entries = await self._entries(follow, heard.person, counts) if counts else []
+        if counts:
+            await self._tell_keepers(entries, heard, counts)
+        async with self.db.begin() as connection:
+            if not await self._new(connection, heard, statement):
+                return
+            if counts and not await self._outdated(connection, heard, counts):
                 for entry in entries:
                     await self.records.change(connection, heard.person, entry)
 
-    async def _asked(self, follow: Follow, heard: Heard) -> Statement | None:
+    async def _new(
+        self, connection: AsyncConnection, heard: Heard, statement: Statement | None
+    ) -> bool:
+        return await subscriptions.take_over(
+            connection,
+            heard.person,
+            heard.item,
+            heard.provider,
+            heard.number,
+            as_of=statement.as_of if statement else None,
+        )
+
+    async def _outdated(
+        self, connection: AsyncConnection, heard: Heard, statement: Statement
+    ) -> bool:
+        return await subscriptions.outdated(
+            connection, heard.person, heard.item, heard.provider, statement.as_of
+        )
+
+    async def _asked(self, affair: str, heard: Heard) -> Statement | None:
         try:
-            reply = await self._reply(follow, heard)
+            reply = await self._reply(affair, heard)
         except Problem as problem:
             # Whatever a neighbour says that is not about this record, it may say otherwise later.
             raise NeighbourAway(
@@ -202,15 +270,15 @@ class Following:
             raise NeighbourAway("a person at the provider decides first", provider=heard.provider)
         return reply.statements[0]
 
-    async def _reply(self, follow: Follow, heard: Heard) -> InquiryReply:
+    async def _reply(self, affair: str, heard: Heard) -> InquiryReply:
         async with self.db.look() as connection:
             waiting = await subscriptions.waiting_exchange(
                 connection, heard.person, heard.item, heard.provider
             )
         request = InquiryRequest(
-            provider=follow.provider,
-            affair=follow.affair,
-            item=follow.item,
+            provider=heard.provider,
+            affair=affair,
+            item=heard.item,
             people=[heard.person],
         )
         return await ask(self.mesh, request, waiting=waiting)
@@ -218,7 +286,7 @@ class Following:
     async def _entries(self, follow: Follow, person: str, statement: Statement) -> list[Entry]:
         """What the effects make of a statement; nothing where the office lacks what they read of its own."""
         async with self.db.read() as connection:
-            own = {item: await store.find_record(connection, person, item) for item in follow.own}
+            own = {item: await store.find_held(connection, person, item) for item in follow.own}
         held = {item: kept.held.values for item, kept in own.items() if kept}
         if len(held) < len(own):
             return []
@@ -231,13 +299,16 @@ class Following:
             Entry(each.item, each.values(decided), each.as_of(decided)) for each in follow.applies
         ]
 
-    async def _tell_keepers(self, entries: Sequence[Entry], heard: Heard) -> None:
+    async def _tell_keepers(
+        self, entries: Sequence[Entry], heard: Heard, statement: Statement
+    ) -> None:
+        number = heard.number * _DAYS + date.fromisoformat(statement.as_of).toordinal()
         for entry in entries:
             keeper = self.keepers.get(entry.item)
             if keeper is None:
                 continue
             try:
-                await keeper(heard.person, entry.values, heard.number)
+                await keeper(heard.person, entry.values, number)
             except Problem as problem:
                 raise NeighbourAway(
                     "who must know first cannot be told now", because=problem.slug

@@ -24,11 +24,15 @@ from kiban.shared.outbox import DeadLetter, Handler, Outbox
 from kiban.shared.problems import NotFound
 from kiban.world.cast import Cast
 from kiban.world.office import answers, store
+from kiban.world.office.counter import Counter, Expecting
 from kiban.world.office.decisions import Decision
+from kiban.world.office.departures import Departures
 from kiban.world.office.desk import OfficeDesk
-from kiban.world.office.examination import EXAMINE, TELL, Examination, Rules
-from kiban.world.office.following import FOLLOW, LONGEST_DELAY, Following, Keeper
+from kiban.world.office.examination import EXAMINE, Examination, Rules
+from kiban.world.office.following import FOLLOW, LONGEST_DELAY, Following, Hearer, Keeper
+from kiban.world.office.granting import Granting
 from kiban.world.office.neighbours import Neighbours
+from kiban.world.office.receipts import TELL, Receipts
 from kiban.world.office.records import ANNOUNCE, NothingToDecide, OfficeRecords
 from kiban.world.office.store import Application
 
@@ -51,7 +55,8 @@ class Office:
         self.keepers: dict[str, Keeper] = {}
         """Who is told of a followed record, by the item that is written, before the office itself keeps it."""
         self.outbox = Outbox(db, store.outbox, self._handlers, clock, poll=POLL)
-        self.records = OfficeRecords(self.agency, db, self.outbox, clock)
+        self.records = OfficeRecords(self.agency, db, self.outbox, clock, cast.portal)
+        self._receipts = Receipts(agency, self.outbox, clock)
         self.desk = OfficeDesk(self.agency, db, self.outbox, clock)
         self.rules = Rules(
             self.agency,
@@ -59,8 +64,14 @@ class Office:
                 each.procedure: answers.read_form(country, each.procedure)
                 for each in self.agency.accepts
             },
-            item_names={item: layout.name for item, layout in cast.layouts.items()},
+            layouts=cast.layouts,
+            offices={
+                other.municipality: other.id
+                for other in cast.agencies.values()
+                if other.municipality and other.id != agency
+            },
         )
+        self.counter = Counter(self.agency.expects, self.records, db, clock)
 
     def __repr__(self) -> str:
         return f"Office({self.agency.id})"
@@ -71,9 +82,8 @@ class Office:
 
     def meet(self, neighbours: Neighbours) -> None:
         """Learn whom to ask; only then can applications be examined, and others' records be followed."""
-        self._examination = Examination(
-            self.rules, self.records, self._db, self.outbox, self._clock, neighbours
-        )
+        granting = Granting(self.records, self._receipts)
+        self._examination = Examination(self.rules, granting, self._db, self._clock, neighbours)
         self._handlers[EXAMINE] = self._examination.examine
         self._handlers[TELL] = self._examination.tell
         self._following = Following(
@@ -85,15 +95,28 @@ class Office:
             neighbours.mesh,
             self.keepers,
             _moment,
+            self._hearers(),
         )
         self._handlers[ANNOUNCE] = self._following.announce
         self._handlers[FOLLOW] = self._following.follow
+
+    def _hearers(self) -> dict[str, Hearer]:
+        """Who hears what another office tells this one alone."""
+        layouts, clock = self.rules.layouts, self._clock
+        found: dict[str, Hearer] = {
+            each.item: Expecting(each, layouts[each.item], clock) for each in self.agency.expects
+        }
+        for each in self.agency.completes:
+            found[each.item] = Departures(
+                each, layouts[each.item], self.records, self._receipts, clock
+            )
+        return found
 
     async def run(self) -> None:
         """Examine, tell and follow for ever; cancel to stop."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self.outbox.run())
-            if self.agency.follows:
+            if self.agency.listens:
                 group.create_task(self.following.run())
 
     @property

@@ -3,7 +3,8 @@ An office's records, as its gateway asks for them, and what a clerk says where n
 
 What is held is answered at once, unless the record is protected (withheld because of violence: to everybody outside
 it looks as if nothing were held) or marked for a clerk's eye (自動応答不可): then the inquirer waits until a clerk has
-decided for this inquirer and this version of the record.
+decided for this inquirer and this version of the record.  What was told to one member alone is held for nobody else
+but the person; what has ended is held for nobody.
 
 A change that is to be announced enters the office's outbox in the transaction that writes it: once for each version.
 
@@ -15,6 +16,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
 from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -33,6 +35,7 @@ from kiban.world.office.store import Consultation, Kept
 
 ANNOUNCE = "announce"
 """Topic of the office's outbox."""
+JAPAN = ZoneInfo("Asia/Tokyo")
 
 
 class NothingToDecide(Problem):
@@ -68,6 +71,8 @@ class OfficeRecords:
     db: Database
     outbox: Outbox
     clock: Clock
+    portal: str = ""
+    """Through whom people read their own records."""
     _found: Gathering[tuple[str, str], Kept | None] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -79,7 +84,7 @@ class OfficeRecords:
         if holding is None:
             return "not-held"
         kept = await self._found.add((person, item))
-        if kept is None:
+        if kept is None or kept.ended or not self._is_for(kept, inquirer):
             return "not-held"
         if inquirer == self.agency.id:
             return kept.held  # the office's own eyes: its flags are for others
@@ -90,6 +95,10 @@ class OfficeRecords:
                 kept, Consultation(person, item, inquirer, kept.version), at
             )
         return kept.held
+
+    def _is_for(self, kept: Kept, inquirer: str) -> bool:
+        """What was told to one member is for that member, for the office itself, and for the person's own eyes."""
+        return not kept.told_to or inquirer in {kept.told_to, self.agency.id, self.portal}
 
     async def _after_a_clerk(self, kept: Kept, asked: Consultation, at: datetime) -> Reading:
         async with self.db.begin() as connection:
@@ -141,14 +150,21 @@ class OfficeRecords:
         if kept is not None and version != kept.version:
             await self.announce(connection, person, entry.item, version)
 
-    async def change(self, connection: AsyncConnection, person: str, entry: Entry) -> None:
+    async def change(
+        self,
+        connection: AsyncConnection,
+        person: str,
+        entry: Entry,
+        *,
+        told_to: str | None = None,
+        made_by: str | None = None,
+    ) -> None:
         """
         Write a record in the caller's transaction, and announce it if it now says something else.
 
         Whether it is protected stays as it is.
         """
-        await hold(connection, f"office record {person} {entry.item}")
-        kept = await store.find_record(connection, person, entry.item)
+        kept = await self.lock(connection, person, entry.item)
         version = await store.write_record(
             connection,
             person,
@@ -156,9 +172,41 @@ class OfficeRecords:
             entry.values,
             as_of=entry.as_of,
             flag=kept.flag if kept else entry.flag,
+            told_to=told_to,
+            made_by=made_by,
         )
         if kept is None or version != kept.version:
             await self.announce(connection, person, entry.item, version)
+
+    async def lock(self, connection: AsyncConnection, person: str, item: str) -> Kept | None:
+        """The record as it is, and nobody else changes it until the caller's transaction ends."""
+        await hold(connection, f"office record {person} {item}")
+        return await store.find_record(connection, person, item)
+
+    async def end(self, connection: AsyncConnection, person: str, item: str, on: date) -> None:
+        """End a record in the caller's transaction, and announce that; one that is not held stays as it is."""
+        kept = await self.lock(connection, person, item)
+        if kept is not None and not kept.ended:
+            await store.end_record(connection, person, item, on)
+            await self.announce(connection, person, item, kept.version + 1)
+
+    async def tell(
+        self,
+        connection: AsyncConnection,
+        people: Sequence[str],
+        item: str,
+        *,
+        to: str,
+        affair: str,
+        key: str,
+    ) -> None:
+        """Tell one member alone, in one announcement, that an item of these people changed; once for each key."""
+        request = AnnouncementRequest(
+            id=new_id(), to=to, affair=affair, item=item, people=list(people)
+        )
+        await self.outbox.put(
+            connection, ANNOUNCE, request.model_dump(mode="json"), key=key, at=self.clock()
+        )
 
     async def announce(
         self, connection: AsyncConnection, person: str, item: str, version: int
@@ -181,3 +229,8 @@ class OfficeRecords:
             key=f"{person} {item} {version}",
             at=self.clock(),
         )
+
+
+def day(at: datetime) -> date:
+    """An office's day is Japan's."""
+    return at.astimezone(JAPAN).date()

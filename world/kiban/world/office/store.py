@@ -2,7 +2,8 @@
 What an office keeps in its own database: people, records, consultations, applications.
 
 This is the agency's business system (業務システム), apart from its gateway: it knows people by its own numbers and has
-no pseudonym.  A record's version rises with each change; applications are added and then decided once.
+no pseudonym.  A record's version rises with each change, and with its end (then it stays, and is not held any more);
+applications are added and then decided once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from pydantic import JsonValue
 from sqlalchemy import (
     Boolean,
     Column,
+    Index,
     Integer,
     MetaData,
     PrimaryKeyConstraint,
@@ -27,8 +29,10 @@ from sqlalchemy import (
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.gateway.contract import AcceptedApplication, Attributes, Held, Statement
+from kiban.shared import canonical
 from kiban.shared.database import Instant, JSONDocument, in_lots, insert_new
 from kiban.shared.outbox import outbox_table
+from kiban.world.writing import plain
 
 metadata = MetaData()
 outbox = outbox_table(metadata)
@@ -39,6 +43,8 @@ people = Table(
     Column("person", String(64), primary_key=True),
     Column("attributes", JSONDocument, nullable=False),
     Column("acquired_at", Instant),
+    Column("likeness", String(64)),  # of name and date of birth
+    Index("office_people_likeness", "likeness"),
 )
 records = Table(
     "office_records",
@@ -50,7 +56,11 @@ records = Table(
     Column("version", Integer, nullable=False),
     Column("flag", String(30), nullable=False),
     Column("loaded", String(64)),  # digest of the file's record, so that a changed file is noticed
+    Column("ended_on", String(10)),  # from this day on it is not held
+    Column("told_to", String(63)),  # the one member to whom it was told, until that answers
+    Column("made_by", String(32)),  # the application whose grant wrote it
     PrimaryKeyConstraint("person", "item"),
+    Index("office_records_made_by", "made_by"),
 )
 consultations = Table(
     "office_consultations",
@@ -92,8 +102,23 @@ readings = Table(
 
 async def put_person(connection: AsyncConnection, person: str, attributes: Attributes) -> None:
     """Keep what the office knows of a person whom it serves; known people stay as they are."""
-    row = {"person": person, "attributes": attributes.model_dump()}
+    row = {
+        "person": person,
+        "attributes": attributes.model_dump(),
+        "likeness": likeness(attributes.name, attributes.birth_date),
+    }
     await connection.execute(insert_new(people).values(row))
+
+
+def likeness(name: str, birth_date: str) -> str:
+    """A name and a date of birth in one form, as a digest: equal where the same person may be meant."""
+    return canonical.digest([plain(name), birth_date])
+
+
+async def find_people(connection: AsyncConnection, name: str, birth_date: str) -> list[str]:
+    """Everybody of this name and date of birth."""
+    query = select(people.c.person).where(people.c.likeness == likeness(name, birth_date))
+    return list((await connection.execute(query.order_by(people.c.person))).scalars())
 
 
 async def find_person(connection: AsyncConnection, person: str) -> Attributes | None:
@@ -121,6 +146,19 @@ class Kept:
     version: int
     flag: str
     loaded: str | None
+    ended_on: str | None = None
+    told_to: str | None = None
+    made_by: str | None = None
+
+    @property
+    def ended(self) -> bool:
+        return self.ended_on is not None
+
+
+async def find_held(connection: AsyncConnection, person: str, item: str) -> Kept | None:
+    """The record, unless it has ended."""
+    kept = await find_record(connection, person, item)
+    return None if kept is None or kept.ended else kept
 
 
 async def find_record(connection: AsyncConnection, person: str, item: str) -> Kept | None:
@@ -137,8 +175,8 @@ async def find_records(
     for people in in_lots(person for person, _ in asked):
         for row in (await connection.execute(_FIND, {"people": people, "items": items})).mappings():
             held = Held(values=row["values"], as_of=row["as_of"], version=str(row["version"]))
-            kept = Kept(held, row["version"], row["flag"], row["loaded"])
-            found[row["person"], row["item"]] = kept
+            more = (row[each] for each in ("flag", "loaded", "ended_on", "told_to", "made_by"))
+            found[row["person"], row["item"]] = Kept(held, row["version"], *more)
     return [found.get(one) for one in asked]
 
 
@@ -157,8 +195,10 @@ async def write_record(
     as_of: date,
     flag: str = "",
     loaded: str | None = None,
+    told_to: str | None = None,
+    made_by: str | None = None,
 ) -> int:
-    """Write a record and give its version, which rises where values or day are other ones."""
+    """Write a record and give its version, which rises where values or day are other ones, or it had ended."""
     known = await find_record(connection, person, item)
     version = _version(known, values, as_of)
     row = {
@@ -167,6 +207,9 @@ async def write_record(
         "version": version,
         "flag": flag,
         "loaded": loaded if loaded is not None or known is None else known.loaded,
+        "ended_on": None,
+        "told_to": told_to,
+        "made_by": made_by,
     }
     if known is None:
         await connection.execute(records.insert().values(person=person, item=item, **row))
@@ -182,7 +225,41 @@ def _version(known: Kept | None, values: Mapping[str, JsonValue], as_of: date) -
     if known is None:
         return 1
     same = (known.held.values, known.held.as_of) == (dict(values), as_of.isoformat())
-    return known.version + (not same)
+    return known.version + (known.ended or not same)
+
+
+async def end_record(connection: AsyncConnection, person: str, item: str, on: date) -> None:
+    """End a record that is held; what it said stays, under one more version."""
+    c = records.c
+    here = (c.person == person) & (c.item == item) & c.ended_on.is_(None)
+    ended = {"ended_on": on.isoformat(), "version": c.version + 1}
+    await connection.execute(update(records).where(here).values(ended))
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """For whom an application's grant wrote a record to be told of, whether that has ended, and was answered."""
+
+    person: str
+    ended: bool
+    answered: bool
+
+
+async def made_by(connection: AsyncConnection, application: str, item: str) -> list[Made]:
+    """Everybody for whom this application's grant wrote a record of this item."""
+    c = records.c
+    query = select(c.person, c.ended_on, c.told_to).where(c.made_by == application, c.item == item)
+    rows = await connection.execute(query.order_by(c.person))
+    return [
+        Made(person, ended_on is not None, told_to is None) for person, ended_on, told_to in rows
+    ]
+
+
+async def note_answered(connection: AsyncConnection, person: str, item: str) -> None:
+    """Whoever was told of a record that has ended has answered: it is told to nobody any more."""
+    c = records.c
+    here = (c.person == person) & (c.item == item) & c.ended_on.is_not(None)
+    await connection.execute(update(records).where(here).values(told_to=None))
 
 
 # --- consultations --------------------------------------------------------------------------------
@@ -255,7 +332,7 @@ class Application:
 
     @property
     def decided(self) -> bool:
-        return self.state not in {"received", "waiting"}
+        return self.state not in BEFORE_DECISION
 
 
 async def take_in(
@@ -299,15 +376,23 @@ async def note_state(
     message: Mapping[str, str],
     at: datetime,
 ) -> bool:
-    """Decide, or say that it waits; false if it has been decided, or was waiting, before."""
+    """Note what became of an application; false if that was noted before, or cannot follow."""
     c = applications.c
-    before = ["received"] if state == "waiting" else ["received", "waiting"]
+    before = _BEFORE.get(state, BEFORE_DECISION)
     written = await connection.execute(
         update(applications)
         .where(c.application == application, c.state.in_(before))
         .values(state=state, message=dict(message), decided_at=None if state == "waiting" else at)
     )
     return bool(written.rowcount)
+
+
+BEFORE_DECISION = ("received", "waiting")
+_BEFORE = {
+    "waiting": ("received",),
+    "withdrawn": ("granted",),
+    "completed": ("granted", "withdrawn"),
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 What an office keeps of other offices' records that it follows: until when it is told, and what it has taken over.
 
 `number` is the newest change of the gateway's feed that the office's own record contains; `exchange` is the inquiry
-that waits for a clerk at the provider.
+that waits for a clerk at the provider; `as_of` is since when the provider says so, and nothing where it holds nothing.
 """
 
 from collections.abc import Sequence
@@ -51,6 +51,7 @@ followed = Table(
     Column("provider", String(63), nullable=False),
     Column("number", _NUMBER, nullable=False),
     Column("exchange", String(32)),
+    Column("as_of", String(10)),
     PrimaryKeyConstraint("person", "item", "provider"),
 )
 
@@ -125,14 +126,34 @@ async def keep_waiting(
 
 
 async def take_over(
-    connection: AsyncConnection, person: str, item: str, provider: str, number: int
+    connection: AsyncConnection,
+    person: str,
+    item: str,
+    provider: str,
+    number: int,
+    *,
+    as_of: str | None,
 ) -> bool:
     """Note what the record will contain, and that nothing waits; false if it contains as much already."""
+    await hold(connection, f"office followed {person} {item}")
     c = followed.c
     key = {"person": person, "item": item, "provider": provider}
     await connection.execute(insert_new(followed).values(**key, number=0, exchange=None))
     here = (c.person == person) & (c.item == item) & (c.provider == provider)
     newer = await connection.execute(
-        followed.update().where(here, c.number < number).values(number=number, exchange=None)
+        followed.update()
+        .where(here, c.number < number)
+        .values(number=number, exchange=None, as_of=as_of)
     )
     return bool(newer.rowcount)
+
+
+async def outdated(
+    connection: AsyncConnection, person: str, item: str, provider: str, as_of: str
+) -> bool:
+    """Whether another provider says what holds from a later day: then it is where the person lives now."""
+    c = followed.c
+    query = select(c.provider).where(
+        c.person == person, c.item == item, c.provider != provider, c.as_of > as_of
+    )
+    return (await connection.execute(query.limit(1))).first() is not None
