@@ -38,6 +38,7 @@ HOLDS: dict[str, set[str]] = {
     "gateway": set(),
     "changes": set(),
     "office:kamakura": ATTRIBUTES | {"income", "account"},
+    "office:fujisawa": ATTRIBUTES,
     "office:tax": ATTRIBUTES | {"income"},
     "office:accounts": ATTRIBUTES | {"account"},
     "office:resident-network": ATTRIBUTES,

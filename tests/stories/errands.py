@@ -45,10 +45,10 @@ ERRANDS = {
     "change-of-address": Errand(
         HEROINE,
         "change-of-address",
-        {"new_address-rest": "1丁目2番3号", "moved_on": ""},
+        {"moved_to-rest": "1丁目2番3号", "moved_on": ""},
         "granted",
         "住民票に記載しました",
-        looked_up={"new_address": "鎌倉市長谷"},
+        looked_up={"moved_to": "鎌倉市長谷"},
         news="神奈川県鎌倉市長谷1丁目2番3号",
         known=("kamakura/resident-record", "tax/registered-address", "accounts/registered-address"),
         again=False,

@@ -21,8 +21,8 @@ async def moves(hanako: Citizen, *, to: str = "鎌倉市長谷", on: str = "2026
     """File the change of address, to the end."""
     await hanako.opens(PROCEDURE)
     await hanako.agrees()
-    await hanako.searches("new_address", to)
-    await hanako.fills({"new_address-rest": "1丁目2番3号", "moved_on": on})
+    await hanako.searches("moved_to", to)
+    await hanako.fills({"moved_to-rest": "1丁目2番3号", "moved_on": on})
     await hanako.signs()
     await hanako.sends()
 
@@ -60,7 +60,7 @@ async def test_she_is_asked_nothing_that_the_city_holds(country: Country) -> Non
     await hanako.agrees()
 
     asked = {control.name.partition("-")[0] for control in hanako.page.form("answers").controls}
-    assert asked - {"csrf"} == {"new_address", "moved_on"}
+    assert asked - {"csrf"} == {"moved_to", "moved_on"}
     assert OLD in " ".join(text for entry in hanako.held() for text in entry.values())
 
 

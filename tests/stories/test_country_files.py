@@ -68,7 +68,8 @@ MISTAKES = {
         "legal-entities.toml", 'town = "御成町"', 'town = "御成り町"', "鎌倉市 has no such town",
     ),
     "a record that its holder does not announce": (
-        "agencies/resident-network.toml", 'item = "resident-record"\nprovider', 'item = "household"\nprovider',
+        "agencies/resident-network.toml",
+        'item = "resident-record"\nprovider = "kamakura"', 'item = "household"\nprovider = "kamakura"',
         "kamakura does not announce that household changed",
     ),
     "an answer that the procedure does not ask": (

@@ -88,7 +88,7 @@ class Elsewhere:
         self.asked.append(request)
         if self.problem:
             raise self.problem
-        held = self.held[request.item]
+        held = self._of(request)
         waits = request.item in self.waits
         found = statement(request.provider, request.item, held) if held and not waits else None
         return InquiryReply(
@@ -99,6 +99,14 @@ class Elsewhere:
             statements=[] if waits else [found],
             answer=None,
         )
+
+    def _of(self, request: InquiryRequest) -> Held | None:
+        """What is held of an item: by this provider, of this person, or of anybody."""
+        [person] = request.people
+        for named in (f"{request.provider} {request.item}", f"{person} {request.item}"):
+            if named in self.held:
+                return self.held[named]
+        return self.held[request.item]
 
     async def ask_again(self, exchange: str) -> InquiryReply:
         """The question that bore this number, once more."""
@@ -219,7 +227,7 @@ async def follower(db, clock, agency: str) -> Table:
     await office.records.load(person, hanako.attributes(), own)
     async with db.begin() as connection:
         await store.note_acquired(connection, person, clock())
-    mesh = Elsewhere(office)
+    mesh = Elsewhere(office, held={"fujisawa resident-record": None})
     authority = Authority(certified(hanako.attributes()))
     office.meet(Neighbours(mesh, authority, Registers()))
     return Table(office, mesh, authority, person)

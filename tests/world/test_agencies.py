@@ -277,3 +277,136 @@ def test_an_item_of_a_provider_is_followed_once_and_an_item_under_one_affair(cou
 
 
 FOUR = '"four-attributes"\nprovider = "resident-network"'
+
+
+# --- who moves ------------------------------------------------------------------------------------
+
+TOWN = """\
+id = "library"
+name = { ja = "図書館（模擬）", en = "Library (SIMULATED)" }
+domain = "library"
+
+[[holds]]
+item = "household"
+
+[[holds]]
+item = "moving-out"
+
+[[holds]]
+item = "moved-in"
+
+[[accepts]]
+procedure = "moving-out"
+reads = [{ item = "household" }]
+grants_when = [
+    { rule = "lies-with-another-office", answer = "moves_to" },
+    { rule = "is-in-window", answer = "moves_on", from = -10, to = 30 },
+    { rule = "follows-within-days", answer = "visits_on", after = "moves_on", days = 14 },
+]
+applies = [
+    { item = "moved-in", each = "movers", to = "moves_to", affair = "moving", set = [
+        { field = "came_from", from = "own", item = "household", name = "none" },
+        { field = "moving_day", from = "person", name = "birth_date" },
+        { field = "notice", from = "notice" },
+    ] },
+]
+granted = { ja = "可", en = "yes" }
+refused = { ja = "不可", en = "no" }
+
+[[accepts]]
+procedure = "moving-out-withdrawal"
+reads = [{ item = "moving-out", needed = false }]
+grants_when = [{ rule = "is-held", item = "moving-out" }]
+withdraws = { item = "moving-out", affair = "moving", withdrawn = { ja = "取消し", en = "withdrawn" } }
+granted = { ja = "可", en = "yes" }
+refused = { ja = "不可", en = "no" }
+
+[[expects]]
+item = "moving-out"
+affair = "moving"
+applies = [
+    { item = "household", since = "moving_day", set = [
+        { field = "members", from = "everybody", names = ["relation"], first = { name = "relation", says = "主" } },
+    ] },
+]
+
+[[completes]]
+item = "moved-in"
+affair = "moving"
+told = "moving-out"
+ends = ["household"]
+leaves = [{ item = "household", list = "members" }]
+completed = { ja = "完了", en = "completed" }
+"""
+
+
+def test_what_an_office_does_for_who_moves_is_in_its_file(country):
+    agencies, mistakes = country(TOWN)
+
+    assert mistakes == []
+    library = agencies["library"]
+    assert library.listens
+    (effect,) = library.accepts[0].applies
+    assert (effect.each, effect.to, effect.affair) == ("movers", "moves_to", "moving")
+    assert effect.own == ("household",)
+    assert not library.accepts[1].reads[0].needed
+    assert library.accepts[1].withdraws.item == "moving-out"
+    assert library.accepts[1].withdraws.withdrawn["en"] == "withdrawn"
+    assert library.expects[0].applies[0].names_everybody
+    (completion,) = library.completes
+    assert (completion.told, completion.leaves) == ("moving-out", (("household", "members"),))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('each = "movers"', 'each = "moves_on"', "each: the procedure asks no members called mo"),
+        ('reads = [{ item = "household" }]', "reads = []", "each: household, from which it choo"),
+        ('to = "moves_to", affair', 'to = "moves_on", affair', "to: the procedure asks no address"),
+        ('to = "moves_to", affair = "moving"', 'to = "moves_to"', "affair is missing"),
+        ('from = "own", item = "household"', 'from = "own", item = "income"', "set: library does"),
+        (
+            'from = "person", name = "birth_date"',
+            'from = "person", name = "x"',
+            "name: expected one",
+        ),
+        ('from = "everybody", names', 'from = "entry", names', "from: expected one of read, day"),
+        (
+            '{ field = "notice", from = "notice" }',
+            '{ field = "notice", from = "origin" }',
+            "from: ",
+        ),
+        ('answer = "moves_to" }', 'answer = "moves_on" }', "answer: the procedure asks no address"),
+        ('answer = "moves_on", from', 'answer = "moves_to", from', "answer: the procedure asks no"),
+        ('after = "moves_on"', 'after = "moves_to"', "after: the procedure asks no date called"),
+        (
+            'withdraws = { item = "moving-out"',
+            'withdraws = { item = "income"',
+            "item: library does",
+        ),
+        ('[[expects]]\nitem = "moving-out"', '[[expects]]\nitem = "income"', "item: the layout of"),
+        ('[[expects]]\nitem = "moving-out"', '[[expects]]\nitem = "loans"', "item: no agency hol"),
+        ('[[expects]]\nitem = "moving-out"', '[[expects]]\nitem = "moved-in"', "item: the layout"),
+        ('told = "moving-out"', 'told = "income"', "told: library does not hold income"),
+        ('ends = ["household"]', 'ends = ["income"]', "ends: library does not hold income"),
+        ('leaves = [{ item = "household"', 'leaves = [{ item = "income"', "leaves: library does"),
+        ("leaves = [{", "loses = [{", "unknown key 'loses'"),
+        ("withdrawn = {", "gone = {", "withdrawn is missing"),
+        (
+            'first = { name = "relation"',
+            'first = { name = "sex"',
+            "name: expected one of relation",
+        ),
+    ],
+)
+def test_each_mistake_in_what_it_does_for_who_moves_is_named_with_its_line(country, old, new, said):
+    assert TOWN.count(old) == 1
+    wrong = TOWN.replace(old, new)
+
+    _, mistakes = country(wrong)
+
+    here = wrong[: TOWN.index(old)].count("\n") + 1
+    assert any(
+        reason.startswith(said) and abs(int(line) - here) <= 3 * FAR
+        for line, _, reason in (each.partition(": ") for each in mistakes)
+    ), mistakes

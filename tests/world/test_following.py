@@ -299,14 +299,14 @@ async def test_a_gateway_that_takes_no_news_is_told_later(network, clock):
 async def test_who_must_know_first_is_told_before_the_record_is_written(network, clock):
     told = []
 
-    async def keep(person, values, number):
-        told.append((person, values["address"], number, (await record(network)).version))
+    async def keep(person, values, _number):
+        told.append((person, values["address"], (await record(network)).version))
 
     network.office.keepers["four-attributes"] = keep
     moved(network)
     await moments_pass(network, clock)
 
-    assert told == [(network.person, NEW_ADDRESS, 1, "1")]
+    assert told == [(network.person, NEW_ADDRESS, "1")]
     assert (await record(network)).version == "2"
 
 

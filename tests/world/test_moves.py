@@ -16,9 +16,10 @@ from kiban.shared.http import HttpxHttp
 from kiban.shared.problems import Unavailable
 from kiban.shared.settings import Secret
 from kiban.world import cast
-from kiban.world.people import SEX_IN_THE_REGISTER, person_number
+from kiban.world.people import person_number
 from kiban.world.vault.contract import AddressUnclear, NobodyMatches
 from kiban.world.vault.network import ResidentNetwork
+from kiban.world.writing import SEX_IN_THE_REGISTER
 from tests.registry.places import ROWS, postal_file, row
 from tests.registry.places import country as written_country
 

@@ -334,7 +334,7 @@ async def test_a_refusal_writes_nothing(with_effects, clock):
 
 def change_of_address(table, **answers):
     given = {
-        "new_address": {"town": "142042-k00000001", "rest": "1番1号", "sequence": 1},
+        "moved_to": {"town": "142042-k00000001", "rest": "1番1号", "sequence": 1},
         "moved_on": "2026-03-28",
         **answers,
     }
@@ -360,7 +360,7 @@ async def test_a_move_within_the_city_is_entered_from_its_day_on_and_announced(t
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"new_address": {"town": "131016-k00000001", "rest": "1番1号", "sequence": 1}},
+        {"moved_to": {"town": "131016-k00000001", "rest": "1番1号", "sequence": 1}},
         {"moved_on": "2026-04-02"},
         {"moved_on": "2024-03-28"},
     ],
