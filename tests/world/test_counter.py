@@ -1,4 +1,4 @@
-"""The counter's pages: who may come, what a clerk begins, and a kind word for every mistake."""
+"""The counter's pages: filled already, one button, and a kind word for every mistake."""
 
 import re
 from urllib.parse import urlencode
@@ -13,15 +13,29 @@ from kiban.world.cards.deck import Cards
 from kiban.world.clerk import Clerk
 from kiban.world.counter.app import PACKAGE
 from kiban.world.counter.clerks import SESSION_LASTS
-from tests.world.card_table import SECRET, cards_app, issue, renew_anything
-from tests.world.counter_table import CARD_COUNTERS, CARDS, COUNTER, KEY, ORIGIN, counter_app_of
+from kiban.world.counter.notices import NoSuchNotice, find, together
+from tests.world.card_table import PIN, SECRET, cards_app, issue, renew_anything
+from tests.world.counter_table import (
+    ALONE,
+    CARD_COUNTERS,
+    CARDS,
+    COUNTER,
+    FAMILY,
+    GONE,
+    KEY,
+    ORIGIN,
+    Expecting,
+    arrival,
+    counter_app_of,
+    three_notices,
+)
 
 
 class Town:
     """A counter, with the cards behind it, and clerks at browsers of their own."""
 
-    def __init__(self, http, clock) -> None:
-        self.http, self.clock = http, clock
+    def __init__(self, http, expecting, renewing, clock) -> None:
+        self.http, self.expecting, self.renewing, self.clock = http, expecting, renewing, clock
 
     def clerk(self, key: Secret = KEY) -> Clerk:
         return Clerk(COUNTER, key, self.http, self.clock)
@@ -51,13 +65,12 @@ def engine() -> str:
 
 @pytest.fixture
 async def town(new_database, clock):
+    renewing, expecting = renew_anything(), three_notices()
     db, card_db = await new_database(PACKAGE), await new_database(CARDS_PACKAGE)
     await issue(Cards(card_db, SECRET, clock))
-    async with cards_app(
-        card_db, clock, renew=renew_anything(), counter_key=CARD_COUNTERS
-    ) as cards:
-        app = counter_app_of(db, clock, HttpxHttp({CARDS: cards}))
-        yield Town(HttpxHttp({ORIGIN: app, CARDS: cards}), clock)
+    async with cards_app(card_db, clock, renew=renewing, counter_key=CARD_COUNTERS) as cards:
+        app = counter_app_of(expecting, db, clock, HttpxHttp({CARDS: cards}))
+        yield Town(HttpxHttp({ORIGIN: app, CARDS: cards}), expecting, renewing, clock)
 
 
 @pytest.fixture
@@ -68,6 +81,14 @@ async def clerk(town) -> Clerk:
 
 
 # --- who may come ---------------------------------------------------------------------------------
+
+
+async def test_a_clerk_signs_in_and_sees_who_is_expected(clerk) -> None:
+    expected = await clerk.expects()
+
+    assert len(expected) == 2
+    assert "転入 四" in expected[0]
+    assert all(name in expected[1] for name in ("転入 一", "転入 二", "転入 三"))
 
 
 @pytest.mark.parametrize("key", ["x", "the clerk's keys", "鍵"])
@@ -82,23 +103,32 @@ async def test_another_key_is_refused_kindly(town, key) -> None:
     assert key not in clerk.terminal.shown.text.replace("窓口の鍵", "")
 
 
-async def test_whoever_has_not_signed_in_is_asked_to(town) -> None:
-    page = await town.clerk().terminal.open(COUNTER)
+@pytest.mark.parametrize("path", [f"/{FAMILY}", "/no-such-notice"])
+async def test_whoever_has_not_signed_in_sees_nobody(town, path) -> None:
+    clerk = town.clerk()
 
-    assert page.has_form("sign-in")
-    assert not page.has_form("renew")
+    page = await clerk.terminal.open(COUNTER + path)
+
+    assert page.status == 401
+    assert "サインインしていない" in page.text
+    assert "転入 一" not in page.text
+    assert page.link("はじめのページへ戻る").href == "/counter"
 
 
-@pytest.mark.parametrize("path", ["/sign-out", "/renewals"])
+@pytest.mark.parametrize("path", ["/sign-out", f"/{FAMILY}/arrival", "/renewals"])
 async def test_whoever_has_not_signed_in_does_nothing(town, path) -> None:
     reply = await town.sends(town.clerk(), path, {"csrf": "x.y"})
 
     assert reply.status == 401
+    assert not town.expecting.taken
 
 
 async def test_a_session_ends_with_the_working_day(town, clerk) -> None:
     town.clock.advance(SESSION_LASTS)
 
+    page = await clerk.terminal.open(f"{COUNTER}/{FAMILY}")
+
+    assert page.status == 401
     assert (await clerk.terminal.open(COUNTER)).has_form("sign-in")
 
 
@@ -108,9 +138,9 @@ async def test_whoever_signs_out_is_out_wherever_the_cookie_went(town, clerk) ->
     await clerk.signs_out()
 
     headers = {"cookie": stolen, "accept": "text/html"}
-    reply = await town.http.send("GET", COUNTER, headers=headers)
+    reply = await town.http.send("GET", f"{COUNTER}/{FAMILY}", headers=headers)
     assert stolen
-    assert 'id="renew"' not in reply.content.decode()
+    assert reply.status == 401
 
 
 async def test_the_cookie_is_for_this_counter_alone_and_for_no_script(town) -> None:
@@ -125,39 +155,104 @@ async def test_the_cookie_is_for_this_counter_alone_and_for_no_script(town) -> N
     assert "SameSite=lax" in cookie
 
 
-# --- forms ----------------------------------------------------------------------------------------
+# --- a family comes -------------------------------------------------------------------------------
+
+
+async def test_a_notice_is_filled_already_and_says_whose_word_it_is(clerk) -> None:
+    page = await clerk.opens(FAMILY)
+
+    for said in (
+        "転入 一",
+        "山梨県手本村",
+        "神奈川県鎌倉市長谷1丁目2番3号",
+        "2026年4月3日",
+        "世帯主",
+    ):
+        assert said in page.text, said
+    assert page.text.count("手本村（模擬）の住民票から") == 3
+    assert [control.name for control in page.form("arrive").controls if control.name] == ["csrf"]
+
+
+async def test_one_button_takes_the_notice_for_all_of_the_family(town, clerk) -> None:
+    page = await clerk.takes(FAMILY)
+
+    assert town.expecting.taken == [FAMILY]
+    assert "転入届を受け付けました" in page.part("taken").text
+    assert not page.has_form("arrive")
+    assert len(await clerk.expects()) == 1
+
+
+async def test_a_second_click_takes_nothing_twice(town, clerk) -> None:
+    page = await clerk.opens(FAMILY)
+    token = page.form("arrive").control("csrf").value
+
+    replies = [await town.sends(clerk, f"/{FAMILY}/arrival", {"csrf": token}) for _ in range(2)]
+
+    assert [reply.status for reply in replies] == [303, 303]
+    assert town.expecting.taken == [FAMILY]
+
+
+async def test_what_was_withdrawn_is_said_and_has_no_button(town, clerk) -> None:
+    page = await clerk.opens(GONE)
+
+    assert "取り下げられました" in page.part("withdrawn").text
+    assert not page.has_form("arrive")
+
+
+async def test_what_was_withdrawn_meanwhile_is_not_taken(town, clerk) -> None:
+    token = (await clerk.opens(ALONE)).form("arrive").control("csrf").value
+    town.expecting.people = [arrival(3, ALONE, "withdrawn")]
+
+    reply = await town.sends(clerk, f"/{ALONE}/arrival", {"csrf": token})
+
+    assert reply.status == 303
+    assert not town.expecting.taken
+
+
+@pytest.mark.parametrize("name", ["d" * 32, "転入", "%2e%2e", "x" * 3000, "<script>"])
+async def test_a_notice_that_is_not_there_is_a_kind_page(town, clerk, name) -> None:
+    page = await clerk.terminal.open(f"{COUNTER}/{name}")
+
+    assert page.status in {404, 422}
+    assert "手続を進められませんでした" in page.text
+    assert name == "転入" or name not in page.markup.text
 
 
 @pytest.mark.parametrize("token", ["", "x", "x.y", "ü.ü", "a" * 300])
-@pytest.mark.parametrize("path", ["/sign-out", "/renewals", ""])
+@pytest.mark.parametrize("path", ["/sign-out", f"/{FAMILY}/arrival", "/renewals", ""])
 async def test_a_form_without_our_token_does_nothing(town, clerk, path, token) -> None:
     reply = await town.sends(clerk, path, {"csrf": token, "key": KEY.reveal()})
 
     assert reply.status in {403, 422}
+    assert not town.expecting.taken
     assert (await clerk.looks()).has_form("sign-out")
 
 
 async def test_another_clerks_token_does_nothing(town, clerk) -> None:
     other = town.clerk()
     await other.signs_in()
-    token = (await other.looks()).form("renew").control("csrf").value
+    token = (await other.opens(FAMILY)).form("arrive").control("csrf").value
 
-    reply = await town.sends(clerk, "/renewals", {"csrf": token})
+    reply = await town.sends(clerk, f"/{FAMILY}/arrival", {"csrf": token})
 
     assert reply.status == 403
+    assert not town.expecting.taken
 
 
 async def test_a_form_from_another_site_does_nothing(town, clerk) -> None:
-    token = (await clerk.looks()).form("renew").control("csrf").value
+    token = (await clerk.opens(FAMILY)).form("arrive").control("csrf").value
 
-    reply = await town.sends(clerk, "/renewals", {"csrf": token}, {"sec-fetch-site": "cross-site"})
+    reply = await town.sends(
+        clerk, f"/{FAMILY}/arrival", {"csrf": token}, {"sec-fetch-site": "cross-site"}
+    )
 
     assert reply.status == 403
+    assert not town.expecting.taken
 
 
 async def test_a_page_loads_nothing_from_elsewhere_and_runs_nothing(town, clerk) -> None:
     headers = {"accept": "text/html", "cookie": cookie_of(clerk)}
-    for path in ("", "/none"):
+    for path in ("", f"/{FAMILY}", "/none"):
         reply = await town.http.send("GET", COUNTER + path, headers=headers)
 
         policy = reply.headers["content-security-policy"]
@@ -170,12 +265,94 @@ async def test_a_page_loads_nothing_from_elsewhere_and_runs_nothing(town, clerk)
 # --- renewal --------------------------------------------------------------------------------------
 
 
-async def test_a_renewal_leads_to_the_cards_own_page_and_back(town, clerk) -> None:
+async def test_whoever_has_arrived_is_led_to_the_cards_page(town, clerk) -> None:
+    await clerk.takes(FAMILY)
+
+    page = await clerk.begins_renewal(FAMILY, 2)
+
+    assert page.url.startswith(f"{CARDS}/renewals/")
+    assert page.link("やめて窓口へ戻る").href == f"{COUNTER}/{FAMILY}"
+
+
+async def test_a_renewal_of_a_notice_is_for_the_one_whom_it_names(town, clerk) -> None:
+    await clerk.takes(FAMILY)
+    await clerk.begins_renewal(FAMILY, 2)
+
+    await clerk.terminal.submit(
+        "renew", {"persona": "hanako", "pin": PIN, "password": "TOWN2026", "again": "TOWN2026"}
+    )
+
+    ((_, order, _),) = town.renewing.asked
+    visitor = order.visitor
+    assert (visitor.name, visitor.sex) == ("転入　三", "female")
+    assert visitor.address == "神奈川県鎌倉市長谷1丁目2番3号"
+
+
+async def test_a_renewal_from_the_list_names_nobody(town, clerk) -> None:
     page = await clerk.begins_renewal()
 
     assert page.has_form("renew")
     assert page.link("やめて窓口へ戻る").href == COUNTER
 
 
+@pytest.mark.parametrize(
+    "form", [{"notice": FAMILY}, {"notice": "none"}, {"notice": FAMILY, "number": "x"}]
+)
+async def test_nobody_is_renewed_who_has_not_arrived(town, clerk, form) -> None:
+    token = (await clerk.looks()).form("renew").control("csrf").value
+
+    reply = await town.sends(clerk, "/renewals", {"csrf": token, **form})
+
+    assert reply.status in {404, 422}
+    assert reply.headers["content-type"].startswith("text/html")
+
+
+# --- notices --------------------------------------------------------------------------------------
+
+
+def test_a_family_stands_together_in_its_order() -> None:
+    people = [arrival(2), arrival(3, ALONE), arrival(0), arrival(1)]
+
+    notices = together(people)
+
+    assert [[each.number for each in notice.people] for notice in notices] == [[0, 1, 2], [3]]
+
+
+def test_whoever_comes_first_stands_first() -> None:
+    people = [arrival(0, visit_day="2026-04-09"), arrival(1, ALONE, visit_day="2026-04-01")]
+
+    assert [notice.id for notice in together(people)] == [ALONE, FAMILY]
+
+
+def test_a_notice_that_nobody_sent_is_none() -> None:
+    with pytest.raises(NoSuchNotice):
+        find([arrival(0)], ALONE)
+
+
+@pytest.mark.parametrize(
+    ("states", "notice", "shown"),
+    [
+        (["expected", "expected"], "expected", [0, 1]),
+        (["arrived", "expected"], "expected", [0, 1]),
+        (["withdrawn", "expected"], "expected", [1]),
+        (["withdrawn", "arrived"], "arrived", [1]),
+        (["withdrawn", "withdrawn"], "withdrawn", [0, 1]),
+    ],
+)
+def test_a_notice_waits_as_long_as_anybody_is_expected(states, notice, shown) -> None:
+    (found,) = together(arrival(number, state=state) for number, state in enumerate(states))
+
+    assert found.state == notice
+    assert [each.number for each in found.people] == shown
+    assert [each.state for each in found.coming] == [each for each in states if each == "expected"]
+
+
+def test_a_value_that_is_not_there_is_shown_as_nothing() -> None:
+    (notice,) = together([arrival(0, visit_day=None)])
+
+    assert notice.said("visit_day") == ""
+
+
 def test_a_clerk_does_not_show_the_key() -> None:
     assert KEY.reveal() not in repr(Clerk(COUNTER, KEY, None))
+    assert Expecting().people == []

@@ -5,6 +5,7 @@ Each page is kept as a picture under artefacts/.  Where JavaScript runs, axe loo
 ask an origin that is not of this country for anything.
 """
 
+import asyncio
 import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -22,7 +23,14 @@ from kiban.world.counter.app import PACKAGE
 from tests.architecture.floors import ROOT
 from tests.conftest import AXE, CHROMIUM
 from tests.world.card_table import PIN, SECRET, issue, renew_anything, settings
-from tests.world.counter_table import CARD_COUNTERS, KEY, counter_app_of
+from tests.world.counter_table import (
+    CARD_COUNTERS,
+    FAMILY,
+    GONE,
+    KEY,
+    counter_app_of,
+    three_notices,
+)
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 NARROW, WIDE = 320, 1280
@@ -116,7 +124,7 @@ async def town(new_database, clock, worker_id):
         certify_renewal=renew_anything(),
     )
     http = HttpxHttp({cards_at: cards})
-    app = counter_app_of(db, clock, http, origin=origin, cards=cards_at)
+    app = counter_app_of(three_notices(), db, clock, http, origin=origin, cards=cards_at)
     async with serving([Role("town", origin, app), Role("cards", cards_at, cards)]):
         yield Town(origin, cards_at)
 
@@ -136,16 +144,23 @@ async def watcher(request, town):
         await chromium.close()
 
 
-async def test_a_clerk_begins_and_the_holder_renews(watcher: Watcher, town: Town) -> None:
+async def test_a_family_comes_and_a_card_is_renewed(watcher: Watcher, town: Town) -> None:
     page = watcher.page
     await page.goto(f"{town.counter}/counter")
     await watcher.looks("sign-in")
     await signs_in(page, "another key")
     await watcher.looks("wrong-key")
     await signs_in(page, KEY.reveal())
-    await watcher.looks("counter")
+    await watcher.looks("expected")
 
-    await page.click("#renew button")
+    await page.goto(f"{town.counter}/counter/{GONE}")
+    await watcher.looks("withdrawn")
+    await page.goto(f"{town.counter}/counter/{FAMILY}")
+    await watcher.looks("notice")
+    await page.click("#arrive button")
+    await watcher.looks("taken")
+
+    await page.click("#renew-0 button")
     await page.wait_for_selector("form[name=renew]")
     await watcher.looks("renewal")
     await puts_card_down(page, pin="0000")
@@ -154,9 +169,12 @@ async def test_a_clerk_begins_and_the_holder_renews(watcher: Watcher, town: Town
     await page.wait_for_selector("[data-testid=renewed]")
     await watcher.looks("renewed")
 
+    await page.click("#back")
+    await page.wait_for_selector("[data-testid=taken]")
     await page.goto(f"{town.counter}/counter/none")
-    await watcher.looks("not-found")
+    await watcher.looks("no-such-notice")
     await page.click("main a.button")
+    await watcher.looks("arrived")
     await page.click("#sign-out button")
     await page.wait_for_selector("#sign-in")
     assert watcher.strangers == []
@@ -185,8 +203,10 @@ async def test_the_keyboard_alone_is_enough(town: Town) -> None:
         await page.keyboard.type(KEY.reveal())
         await page.keyboard.press("Enter")
         await page.wait_for_selector("#sign-out")
-        await page.focus("#renew button")
-        await page.keyboard.press("Enter")
+        await page.goto(f"{town.counter}/counter/{FAMILY}")
+        await page.focus("#arrive button")
+        await asyncio.gather(
+            page.wait_for_selector("[data-testid=taken]"), page.keyboard.press("Enter")
+        )
 
-        await page.wait_for_selector("form[name=renew]")
         await chromium.close()

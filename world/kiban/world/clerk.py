@@ -1,8 +1,8 @@
 """
 A clerk: somebody at a municipality's counter, for stories.
 
-Speaks as a clerk would: signs in, begins a renewal and turns the screen to the visitor.  Nothing is known here but what
-the pages show.
+Speaks as a clerk would: signs in, sees who is expected, takes a notice of moving in, begins a renewal and turns the
+screen to the visitor.  Nothing is known here but what the pages show.
 """
 
 from dataclasses import dataclass, field
@@ -39,9 +39,26 @@ class Clerk:
         return accepted(await self.terminal.submit("sign-out"))
 
     async def looks(self) -> Page:
+        """The list of those who are expected, and of those who have come."""
         return accepted(await self.terminal.open(self.counter))
 
-    async def begins_renewal(self) -> Page:
+    async def expects(self) -> list[str]:
+        """The cards of those who are expected, as they can be read."""
+        return [part.text for part in (await self.looks()).parts("expected")]
+
+    async def opens(self, notice: str) -> Page:
+        """Open a notice from its address."""
+        return accepted(await self.terminal.open(f"{self.counter}/{notice}"))
+
+    async def takes(self, notice: str) -> Page:
+        """Take the notice of moving in of whoever stands at the counter."""
+        await self.opens(notice)
+        return accepted(await self.terminal.submit("arrive"))
+
+    async def begins_renewal(self, notice: str = "", number: int = 0) -> Page:
         """Begin the renewal of a visitor's signature certificate; the terminal then shows the card's page."""
+        if notice:
+            await self.opens(notice)
+            return accepted(await self.terminal.submit(f"renew-{number}"))
         await self.looks()
         return accepted(await self.terminal.submit("renew"))

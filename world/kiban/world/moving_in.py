@@ -165,11 +165,13 @@ def move_vault_in(
 
 
 def open_counter(
-    app: FastAPI, office: Office, around: Surroundings, settings: CounterSettings
+    app: FastAPI, office: Office, cast: Cast, around: Surroundings, settings: CounterSettings
 ) -> None:
     """Let clerks come to the counter of a municipality's office, beside its gateway."""
     desk = counter_app.Desk(
         agency=office.agency,
+        names={each.id: each.name for each in cast.agencies.values()},
+        counter=lambda: office.counter,
         clerks=Clerks(settings.clerk_key, around.db, around.clock),
         cards=CardsForCounters(around.http, settings.cards_origin, settings.card_counters_secret),
         settings=settings,

@@ -1,6 +1,8 @@
 """
-The counter (窓口) of a municipality: what a clerk sees and does where people come.
+The counter's page: what a clerk of a municipality sees and does where people come to move in (書かない窓口).
 
-A signature certificate that ended with a move is renewed here.  SIMULATED.
-Reading order: `clerks` for who may come, `app` for the pages.
+It is filled already and asks for nothing that an office holds.  What it rests on is `kiban.world.office.counter`.
+SIMULATED.
+
+Reading order: `notices` for what is shown, `clerks` for who may see it, `app` for the pages.
 """

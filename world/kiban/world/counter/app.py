@@ -1,15 +1,20 @@
 """
 The counter's pages, added to the application of a municipality's gateway.
 
-1. a clerk signs in with the counter's key
-2. whoever lives here and comes with a card has its signature certificate renewed: the clerk begins, the card's own page
-   does the rest, and the clerk learns neither PIN nor password
+1. a clerk signs in with the counter's key, and sees who is expected
+2. a family comes: its page is filled already; one button takes the notice of moving in (転入届)
+3. whoever has a card has its signature certificate renewed: the clerk begins, the card's own page does the rest
 
-Refused: whoever has not signed in, a form from elsewhere.
-Source: DESIGN 8; 公的個人認証サービスの窓口での手続 (identity's reference, section 4).
+Addresses name notices by random ids, and nobody.  What somebody else did first is shown, not refused.
+
+Refused: whoever has not signed in, a form from elsewhere, a notice that is not there.
+Source: DESIGN 8; デジタル社会の実現に向けた重点計画 (書かないワンストップ窓口).
 """
 
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import date
 from typing import Annotated
 
 from fastapi import Depends, FastAPI, Form, Request
@@ -23,6 +28,7 @@ from kiban.shared.exchanges import new_id
 from kiban.shared.pages import Pages
 from kiban.world.cards.client import CardsForCounters
 from kiban.world.cards.contract import RenewalOrder
+from kiban.world.counter import notices
 from kiban.world.counter.clerks import (
     SESSION_LASTS,
     AtTheCounter,
@@ -30,13 +36,17 @@ from kiban.world.counter.clerks import (
     Clerks,
     ClerkSignedOut,
 )
+from kiban.world.counter.notices import Notice
 from kiban.world.counter.settings import CounterSettings
 from kiban.world.office.agencies import Agency
+from kiban.world.office.counter import Counter, attributes
+from kiban.world.office.records import NothingToDecide
 
 PACKAGE = "kiban.world.counter"
 HOME = "/counter"
 SIGNING_IN = "sign-in"
 """What the form is bound to where there is no session yet."""
+Names = Mapping[str, Mapping[str, str]]
 Token = Annotated[str, Form(alias="csrf", max_length=200)]
 
 
@@ -45,6 +55,9 @@ class Desk:
     """The counter of one municipality: what its pages are made of."""
 
     agency: Agency
+    names: Names
+    """What the agencies of the country are called."""
+    counter: Callable[[], Counter]
     clerks: Clerks
     cards: CardsForCounters
     settings: CounterSettings
@@ -56,14 +69,26 @@ class Desk:
         """One of its own at each counter, because cookies ignore ports."""
         return Cookie(f"counter-{self.agency.id}", self.settings.origin)
 
-    async def begin_renewal(self) -> str:
-        """Begin a renewal for whoever lives here; where the card is put down."""
+    async def find(self, name: str) -> Notice:
+        return notices.find(await self.counter().arrivals(), name)
+
+    async def take(self, name: str) -> None:
+        """Take a notice of moving in, if it still waits for that."""
+        notice = await self.find(name)
+        # A second click, or another clerk, may have been first: the page then says what became of it.
+        with suppress(NothingToDecide):
+            await self.counter().arrive(notice.id)
+
+    async def begin_renewal(self, name: str, number: int) -> str:
+        """Begin a renewal for whoever lives here, or for one person of a notice; where the card is put down."""
+        visitor = (await self.find(name)).arrived(number) if name else None
         place = await self.cards.open_renewal(
             RenewalOrder(
                 id=new_id(),
                 office=self.agency.id,
                 municipality=self.agency.municipality or "",
-                return_to=f"{self.settings.origin}{HOME}",
+                visitor=attributes(visitor.values, "new_address") if visitor else None,
+                return_to=f"{self.settings.origin}{HOME}/{name}".rstrip("/"),
             )
         )
         return place.location
@@ -78,12 +103,15 @@ class Desk:
             **facts,
         )
 
+    def name_of(self, agency: str) -> Mapping[str, str]:
+        return self.names.get(agency, {"ja": agency, "en": agency})
+
 
 def add_routes(app: FastAPI, desk: Desk) -> None:
     """Let clerks come to a gateway's application."""
     add_pages(app, desk.pages, under=HOME)
     _door(app, desk)
-    _renewals(app, desk)
+    _notice_pages(app, desk)
 
 
 def _door(app: FastAPI, desk: Desk) -> None:
@@ -95,7 +123,7 @@ def _door(app: FastAPI, desk: Desk) -> None:
             session = await desk.clerks.recognise(desk.cookie.read(request))
         except ClerkSignedOut:
             return _sign_in_page(desk, request)
-        return desk.page(request, "counter.html", csrf=desk.csrf.token(session))
+        return await _list_page(desk, request, session)
 
     @app.post(HOME, include_in_schema=False, dependencies=[Depends(anyone)])
     async def sign_in(
@@ -131,12 +159,60 @@ def _sign_in_page(desk: Desk, request: Request, problem: ClerkKeyWrong | None = 
     )
 
 
-def _renewals(app: FastAPI, desk: Desk) -> None:
+async def _list_page(desk: Desk, request: Request, session: str) -> Response:
+    found = notices.together(await desk.counter().arrivals())
+    return desk.page(
+        request,
+        "counter.html",
+        expected=[each for each in found if each.state == "expected"],
+        arrived=[each for each in found if each.state == "arrived"],
+        name_of=desk.name_of,
+        text=notices.text,
+        as_day=_day,
+        csrf=desk.csrf.token(session),
+    )
+
+
+def _notice_pages(app: FastAPI, desk: Desk) -> None:
     clerk = AtTheCounter(desk.clerks, desk.cookie)
 
     @app.post(f"{HOME}/renewals", include_in_schema=False)
     async def begin_renewal(
-        request: Request, token: Token, session: Annotated[str, Depends(clerk)]
+        request: Request,
+        token: Token,
+        session: Annotated[str, Depends(clerk)],
+        notice: Annotated[str, Form(max_length=100)] = "",
+        number: Annotated[int, Form()] = 0,
     ) -> Response:
         desk.csrf.check(request, session, token)
-        return RedirectResponse(await desk.begin_renewal(), 303)
+        return RedirectResponse(await desk.begin_renewal(notice, number), 303)
+
+    @app.get(f"{HOME}/{{notice}}", include_in_schema=False)
+    async def show_notice(
+        request: Request, notice: str, session: Annotated[str, Depends(clerk)]
+    ) -> Response:
+        return desk.page(
+            request,
+            "notice.html",
+            notice=await desk.find(notice),
+            name_of=desk.name_of,
+            text=notices.text,
+            as_day=_day,
+            csrf=desk.csrf.token(session),
+        )
+
+    @app.post(f"{HOME}/{{notice}}/arrival", include_in_schema=False)
+    async def take_notice(
+        request: Request, notice: str, token: Token, session: Annotated[str, Depends(clerk)]
+    ) -> Response:
+        desk.csrf.check(request, session, token)
+        await desk.take(notice)
+        return RedirectResponse(f"{HOME}/{notice}", 303)
+
+
+def _day(written: str) -> date | None:
+    """A day as the notice writes it; nothing where it writes none."""
+    try:
+        return date.fromisoformat(written)
+    except ValueError:
+        return None
