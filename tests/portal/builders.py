@@ -74,11 +74,17 @@ def reference(field_name: str = "income", item: str = "income", provider: str = 
     )
 
 
-def application(state="draft", name: str = "a" * 32, person: str = "hanako", **more) -> Application:
+def application(
+    state="draft",
+    name: str = "a" * 32,
+    person: str = "hanako",
+    procedure: str = "child-allowance",
+    **more,
+) -> Application:
     return Application(
         id=name,
         person=person,
-        procedure="child-allowance",
+        procedure=procedure,
         edition=1,
         office="kamakura",
         state=state,

@@ -43,7 +43,7 @@ FLAGS = [
 NARROW, WIDE = 320, 1280
 WAYS = [("ja", NARROW), ("en", WIDE)]
 WORD = "a session's token"
-DRAFT, READY, MISSING = "a" * 32, "b" * 32, "c" * 32
+DRAFT, READY, MISSING, MOVED = "a" * 32, "b" * 32, "c" * 32, "d" * 32
 PUBLIC = ["/", "/?left=1", "/procedures/child-allowance", "/status", "/about", "/accessibility"]
 REFUSED = ["/nothing", "/history", "/callback", "/procedures/none"]
 OWN = [
@@ -64,6 +64,7 @@ OWN = [
     f"/applications/{READY}/answers",
     f"/applications/{READY}/check",
     *(f"/applications/{number:032x}" for number in range(len(SENT) + 2)),
+    f"/applications/{MOVED}",
     "/applications/none",
 ]
 
@@ -158,6 +159,10 @@ async def _applications(alone: Alone, visitor) -> None:
             if state == "decided":
                 await rows.tell("p1", receipt(name=name), at=at)
                 await rows.tell("p1", receipt(event, 1, name), at=at)
+        await rows.open_application(application("decided", MOVED, "p1", procedure="moving-out"))
+        for number, event in enumerate(("granted", "completed")):
+            await rows.tell("p1", receipt(event, number, MOVED), at=at)
+            await rows.advance(MOVED, "decided", leaving=("decided",), at=at, outcome=event)
         for what in ("logged-in", "terms-approved", "once-only-refused"):
             await rows.note("p1", what, "income", at=at)
 

@@ -175,6 +175,28 @@ def test_every_mistake_is_named_with_its_file_and_line(folder, old, new, reason)
     assert all(line.startswith("procedures/") for line in lines(folder))
 
 
+def test_a_procedure_says_what_others_follow(folder):
+    followed = procedures.load(folder).find("moving-out").followed
+
+    assert followed.affair == "record-upkeep"
+    assert followed.items == {"resident-record", "four-attributes"}
+    assert procedures.load(folder).find(SHIPPED).followed is None
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ('affair = "record-upkeep", items', 'affair = "fishing", items'),
+        ('"four-attributes"] }', '"income"] }'),
+        ('"four-attributes"] }', '"shoes"] }'),
+    ],
+)
+def test_what_nobody_may_announce_and_ask_for_cannot_be_followed(folder, old, new):
+    edit(folder, old, new, "procedures/moving-out.toml")
+
+    assert any("items: under" in line for line in lines(folder)), lines(folder)
+
+
 def test_what_the_citizen_could_not_be_shown_cannot_be_held(folder):
     edit(folder, 'item = "income"', 'item = "household"', "law/self-information.toml")
     (folder / "law" / "self-information.toml").write_text("", encoding="utf-8")

@@ -79,6 +79,17 @@ async def test_she_sees_who_told_and_who_asked(hanako: Citizen) -> None:
     assert all(line["verified"] == "yes" for line in history)
 
 
+async def test_the_page_of_the_notice_says_which_offices_know(
+    country: Country, hanako: Citizen
+) -> None:
+    page = await hanako.browser.open(hanako.page.url)
+
+    followers = page.parts("follower")
+    offices = [each.attributes["data-office"] for each in followers]
+    assert (offices[0], sorted(offices)) == (NETWORK, sorted((NETWORK, TAX, ACCOUNTS)))
+    assert {each.attributes["data-verified"] for each in followers} == {"yes"}
+
+
 async def test_nobody_elses_history_tells_of_it(country: Country, hanako: Citizen) -> None:
     taro = country.citizen("taro")
     await taro.logs_in()

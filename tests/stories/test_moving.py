@@ -69,6 +69,8 @@ class Move:
     notice: str = ""
     pages: dict[str, Page] = field(default_factory=dict)
     records: dict[str, dict[str, str]] = field(default_factory=dict)
+    followers: dict[str, Page] = field(default_factory=dict)
+    """The page of the notice, by what had happened, or in which language."""
     history: list[dict[str, str]] = field(default_factory=list)
     refused: str = ""
     """What the card's page said when she was to sign after the move."""
@@ -144,6 +146,7 @@ async def they_are_expected(move: Move) -> None:
     await move.country.settles()
     fujisawa.following.delay = drawn
     await move.notes_outcome()
+    move.followers["expected"] = hanako.page
 
 
 async def they_arrive(move: Move) -> None:
@@ -154,6 +157,9 @@ async def they_arrive(move: Move) -> None:
     move.pages["taken"] = await move.clerk.takes(move.notice)
     await move.country.settles()
     await move.notes_outcome()
+    address = move.hanako.page.url
+    for language in ("en", "ja"):
+        move.followers[language] = await move.hanako.browser.open(f"{address}?lang={language}")
     move.history = await move.hanako.history()
     taro = move.country.citizen("taro")
     await taro.logs_in()
@@ -273,6 +279,19 @@ async def test_she_sees_who_told_whom_and_nobody_else_does(move: Move) -> None:
     await taro.logs_in()
     others = {(line["kind"], line["affair"]) for line in await taro.history()}
     assert not others & {("announce", "record-upkeep"), ("inquiry", "record-upkeep")}
+
+
+async def test_one_page_says_which_offices_know_of_it(move: Move) -> None:
+    assert "ほかの機関には、これから伝わります" in move.followers["expected"].text
+    for language, law in (("ja", "模擬番号利用法別表 第22の項"), ("en", "schedule, row 22")):
+        page = move.followers[language]
+        lines = {each.attributes["data-office"]: each for each in page.parts("follower")}
+        assert set(lines) == {NETWORK, TAX, ACCOUNTS}, language
+        assert {each.attributes["data-verified"] for each in lines.values()} == {"yes"}
+        assert law in lines[TAX].text
+        assert "2026" in lines[TAX].text
+        proofs = [one.href for one in page.markup.links if "/history/" in one.href]
+        assert len(set(proofs)) == len(lines) + 1  # that of the notice's own sending is there, too
 
 
 async def test_the_move_ends_her_signature_alone_and_the_counter_renews_it(move: Move) -> None:

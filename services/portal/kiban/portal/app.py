@@ -104,7 +104,7 @@ def _add_pages(app: FastAPI, parts: Parts) -> None:
     VisitPages(
         parts.site, parts.card, parts.visiting, parts.approving, parts.applying, parts.looking
     ).add(app)
-    ApplyPages(parts.site, parts.applying, procedures).add(app)
+    ApplyPages(parts.site, parts.applying, procedures, parts.history).add(app)
     OwnPages(parts.site, parts.looking, parts.history, parts.approving, procedures).add(app)
 
 

@@ -24,6 +24,7 @@ from kiban.gateway.client import (
 )
 from kiban.gateway.contract import Finding, Findings, Line, Lines
 from kiban.portal.country import SELF, Country, Text
+from kiban.portal.procedures import Followed
 from kiban.shared.problems import NotFound, Problem
 
 PAGE = 20
@@ -125,6 +126,13 @@ class History:
             raise NotFound("no line of yours has this leaf")
         return (await self._proven(mine))[0]
 
+    async def followers(
+        self, person: str, followed: Followed, *, since: datetime
+    ) -> tuple[Entry, ...]:
+        """Who has asked for what changed, and was told: for each office its first line after the announcement."""
+        lines = (await self.log.read_lines(person)).lines
+        return await self._proven(following(lines, followed, since))
+
     def basis(self, line: Line) -> Text | None:
         """The provision on which an exchange rests, in words; None where it was the person's own act."""
         known = {row.id for row in self.country.rows}
@@ -150,3 +158,18 @@ class History:
             return line.provider == self.country.portal
         by_portal = line.inquirer == self.country.portal
         return line.kind == "inquiry" and by_portal and line.affair == SELF
+
+
+def following(lines: Sequence[Line], followed: Followed, since: datetime) -> list[Line]:
+    """Each office's first answered inquiry after somebody announced, since then, that one of the items changed."""
+    announced = False
+    first: dict[str, Line] = {}
+    for line in sorted(lines, key=lambda one: one.index):
+        concerns = line.affair == followed.affair and line.item in followed.items
+        if not concerns or line.at is None or line.at < int(since.timestamp()):
+            continue
+        if line.kind == "announce":
+            announced = True
+        elif line.kind == "inquiry" and announced and line.answered:
+            first.setdefault(line.inquirer, line)
+    return list(first.values())

@@ -8,7 +8,7 @@ this is where that is refused first, before any citizen sees the form.
 Refused, with file, line and reason: a name that the country does not have; an office that does not accept the
 procedure, or may not receive it under the law; a held item that its provider does not hold, that the citizen could
 not be shown, or that the office may not read; a consent where the law needs none, or none where it needs one; a
-question for something that an office holds, without a lawful reason.
+question for something that an office holds, without a lawful reason; that others follow what no row lets them.
 
 Source: DESIGN 1, 4, 6; in real life デジタル手続法 第11条 and the once-only principle (ワンスオンリー) of its 第2条.
 """
@@ -72,6 +72,14 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
+class Followed:
+    """What other offices ask for once the procedure has changed a record: so the citizen sees who has taken it over."""
+
+    affair: str
+    items: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Procedure:
     """One procedure, in one edition."""
 
@@ -85,6 +93,7 @@ class Procedure:
     consent_days: int
     held: tuple[Held, ...]
     asked: tuple[Asked, ...]
+    followed: Followed | None = None
 
     def held_field(self, name: str) -> Held:
         return next(field for field in self.held if field.name == name)
@@ -155,6 +164,7 @@ def _procedure(table: Table, country: Country) -> Procedure:
         consent_days=_consent_days(table),
         held=tuple(_held(one, country, office, affair) for one in held),
         asked=tuple(_asked(one, country, office, affair, held) for one in asked),
+        followed=_followed(table.table("followed_by"), country) if "followed_by" in table else None,
     )
 
 
@@ -185,6 +195,19 @@ def _receives(table: Table, country: Country, procedure: str) -> None:
             "affair",
             f"the law has no row for a submission of {procedure} from {country.portal} to {office}",
         )
+
+
+def _followed(table: Table, country: Country) -> Followed:
+    """Somebody announces each item under this affair, or asks for it: else no line could ever tell of it."""
+    followed = Followed(table.text("affair"), frozenset(table.texts("items")))
+    for item in sorted(followed.items):
+        cases = {(row.kind, row.affair, row.item) for row in country.rows}
+        if not {(kind, followed.affair, item) for kind in ("announce", "inquiry")} <= cases:
+            table.mistake(
+                "items",
+                f"under {followed.affair} the law lets nobody announce {item}, or nobody ask for it",
+            )
+    return followed
 
 
 def _consent_days(table: Table) -> int:

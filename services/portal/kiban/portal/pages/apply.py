@@ -5,6 +5,7 @@ Each application has one address; it leads to the page of the step where the app
 address of the page that it stands on, so that reloading, going back and changing the language always find a page.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -17,12 +18,17 @@ from kiban.portal.applications import Application
 from kiban.portal.applying import Applying, Form
 from kiban.portal.contract import StepPassed
 from kiban.portal.held import Seen
+from kiban.portal.history import Entry, History
+from kiban.portal.notices import Notice
 from kiban.portal.pages.site import InSession, Site, fields, go
 from kiban.portal.procedures import Held, Procedure, Procedures
 from kiban.portal.sessions import Visitor
 from kiban.portal.values import Value
+from kiban.shared.problems import Unavailable
 
 SEARCHED = frozenset({"company", "address"})
+CHANGES = frozenset({"granted", "completed"})
+"""Outcomes after which records say something new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +41,21 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Followers:
+    """The offices that have taken over what an application changed, as far as the log can be read now."""
+
+    entries: tuple[Entry, ...] = ()
+    away: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ApplyPages:
     """The pages of this chapter; collaborators are given."""
 
     site: Site
     applying: Applying
     procedures: Procedures
+    history: History
 
     def add(self, app: FastAPI) -> None:
         in_session = InSession(self.site)
@@ -263,14 +278,36 @@ class ApplyPages:
     async def _sent(self, request: Request, visitor: Visitor, application: Application) -> Response:
         async with self.site.store.read() as rows:
             notices = await rows.notices(visitor.person, application.id)
+        procedure = self.procedures.find(application.procedure)
         return await self.site.show(
             request,
             "application.html",
             visitor,
             application=application,
-            procedure=self.procedures.find(application.procedure),
+            procedure=procedure,
             notices=notices,
+            followers=await self._followers(visitor, application, procedure, notices),
+            basis=self.history.basis,
         )
+
+    async def _followers(
+        self,
+        visitor: Visitor,
+        application: Application,
+        procedure: Procedure,
+        notices: Sequence[Notice],
+    ) -> Followers | None:
+        """Who has taken over what a grant changed; None where nobody is to."""
+        granted = [one.at for one in notices if one.event == "granted"]
+        if procedure.followed is None or not granted or application.outcome not in CHANGES:
+            return None
+        try:
+            entries = await self.history.followers(
+                visitor.person, procedure.followed, since=granted[0]
+            )
+        except Unavailable:
+            return Followers(away=True)
+        return Followers(entries)
 
     def _lines(self, form: Form) -> list[Line]:
         return [
