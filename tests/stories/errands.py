@@ -13,6 +13,7 @@ from kiban.deploy.story import ANSWERS, DECIDED, HEROINE, PROCEDURE
 from kiban.shared.problems import Unavailable
 from kiban.world.browser import PageRefused
 from kiban.world.citizen import Citizen
+from kiban.world.clerk import Clerk
 
 PATIENCE = 90.0  # seconds
 PAUSE = 0.5  # seconds
@@ -37,8 +38,22 @@ class Errand:
     """What is to stand in which records afterwards."""
     again: bool = True
     """Whether the same person can come with it again."""
+    counter: str = ""
+    """The municipality to whose counter they go once it is granted."""
 
 
+MOVING = Errand(
+    HEROINE,
+    "moving-out",
+    {"movers-2": True, "moves_to-rest": "1丁目2番3号", "moves_on": "", "visits_on": ""},
+    "completed",
+    "転出の手続が完了しました",
+    looked_up={"moves_to": "藤沢市湘南台"},
+    news="神奈川県藤沢市湘南台1丁目2番3号",
+    known=("fujisawa/resident-record", "tax/registered-address", "accounts/registered-address"),
+    again=False,
+    counter="fujisawa",
+)
 ERRANDS = {
     "child-allowance": Errand(HEROINE, PROCEDURE, ANSWERS, "granted", "支給を決定しました"),
     # Who has moved has no certificate for signatures any more.
@@ -63,6 +78,8 @@ class Visitor:
 
     citizen: Citizen
     errand: Errand
+    clerk: Clerk | None = None
+    """At the counter to which the errand leads."""
     applications: set[str] = field(default_factory=set)
     """Those that were there before."""
 
@@ -92,6 +109,8 @@ class Visitor:
             await step()
             if done == until != "sent":
                 return True
+        if self.clerk:
+            await self.decided()
         return bool(self.citizen.page.parts("outcome"))
 
     async def _comes_back(self) -> None:
@@ -133,9 +152,21 @@ class Visitor:
             await self.citizen.sends()
 
     async def decided(self) -> bool:
-        """Whether the office has decided."""
+        """Whether the office has decided; whoever has to go to a counter then goes, and waits for what comes of it."""
         await self._comes_back()
-        return await self.citizen.outcome() in DECIDED
+        outcome = await self.citizen.outcome()
+        if outcome == "granted" and self.clerk:
+            await self._goes_to(self.clerk)
+            return False
+        return outcome in {*DECIDED, "completed"}
+
+    async def _goes_to(self, clerk: Clerk) -> None:
+        """The clerk takes whatever notice still waits, as somebody who begins the day anew."""
+        clerk.terminal.forget()
+        await clerk.signs_in()
+        for notice in await clerk.finds():
+            if (await clerk.opens(notice)).has_form("arrive"):
+                await clerk.takes(notice)
 
     async def _all_is_well(self) -> bool:
         """The decision is the right one and was made once; offices that follow have heard of it."""

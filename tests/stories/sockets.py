@@ -17,6 +17,9 @@ from typing import Any
 from kiban.deploy.__main__ import main
 from kiban.deploy.embedded import free_port_base
 from kiban.shared.http import Http
+from kiban.shared.settings import Secret
+from kiban.world.clerk import Clerk
+from kiban.world.counter.app import HOME
 from tests.stories import mortal
 
 
@@ -34,10 +37,22 @@ class RunningCountry:
     @property
     def routes(self) -> dict[str, str]:
         """Where each public origin really is: no name is resolved."""
+        counters = [
+            each["counter"].removesuffix(HOME)
+            for each in self.ready["gateways"].values()
+            if "counter" in each
+        ]
         return {
             origin: f"http://127.0.0.1:{origin.rpartition(':')[2]}"
-            for origin in self.ready["roles"].values()
+            for origin in (*self.ready["roles"].values(), *counters)
         }
+
+    def clerk(self, city: str, http: Http) -> Clerk | None:
+        """Somebody at a municipality's counter, if a story leads there."""
+        if not city:
+            return None
+        gateway = self.ready["gateways"][city]
+        return Clerk(gateway["counter"], Secret(gateway["clerk_key"]), http)
 
     async def later(self, http: Http, seconds: float) -> None:
         """Move the country's clock on, as its operator may."""

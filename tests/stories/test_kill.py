@@ -16,33 +16,46 @@ from kiban.deploy.story import HEROINE
 from kiban.shared.http import AiohttpHttp
 from kiban.world import cast
 from kiban.world.citizen import Citizen
-from tests.stories.errands import AWAY, ERRANDS, PATIENCE, PAUSE, Visitor
+from tests.stories.errands import AWAY, ERRANDS, MOVING, PATIENCE, PAUSE, Visitor
 from tests.stories.sockets import RunningCountry, kiban_up
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("power cuts")]
 HANAKO = cast.load_checked(cast.shipped_country()).people[HEROINE]
+STORIES = {**ERRANDS, "moving": MOVING}
 LEASE = 11.0  # seconds after which what a killed process had claimed is free again
-CUTS = [
-    ("child-allowance", cut)
-    for cut in (
-        "after POST /approvals to authority, 1",  # 3: the authority has made the tokens
-        "before POST /consents to gateway:kamakura, 1",  # 3: a consent is under way
-        "after POST /permits to core, 1",  # 4: permitted and logged, but not presented
-        "after POST /answers to gateway:tax, 1",  # 4: answered, but not shown
-        "after POST /inner/submissions to gateway:portal, 1",  # 6: sent, but not noted as sent
-        "after POST /submissions to gateway:kamakura, 1",  # 6: taken in, but the receipt is lost
-        "before POST /outcomes to core, 2",  # 6: the second leaf is under way
-        "after POST /answers to gateway:tax, 2",  # 7: the city has read, but not decided
-    )
-] + [
-    ("change-of-address", cut)
-    for cut in (
-        "after POST /announcements to changes, 1",  # heard, but the city does not know it
-        "after POST /notices to gateway:resident-network, 1",  # told, but not noted as told
-        "after POST /answers to gateway:kamakura, 2",  # read by the network, but not kept
-        "after POST /notices to gateway:tax, 1",  # the second hop, likewise
-    )
-]
+CUTS = (
+    [
+        ("child-allowance", cut)
+        for cut in (
+            "after POST /approvals to authority, 1",  # 3: the authority has made the tokens
+            "before POST /consents to gateway:kamakura, 1",  # 3: a consent is under way
+            "after POST /permits to core, 1",  # 4: permitted and logged, but not presented
+            "after POST /answers to gateway:tax, 1",  # 4: answered, but not shown
+            "after POST /inner/submissions to gateway:portal, 1",  # 6: sent, but not noted as sent
+            "after POST /submissions to gateway:kamakura, 1",  # 6: taken in, but the receipt is lost
+            "before POST /outcomes to core, 2",  # 6: the second leaf is under way
+            "after POST /answers to gateway:tax, 2",  # 7: the city has read, but not decided
+        )
+    ]
+    + [
+        ("change-of-address", cut)
+        for cut in (
+            "after POST /announcements to changes, 1",  # heard, but the city does not know it
+            "after POST /notices to gateway:resident-network, 1",  # told, but not noted as told
+            "after POST /answers to gateway:kamakura, 2",  # read by the network, but not kept
+            "after POST /notices to gateway:tax, 1",  # the second hop, likewise
+        )
+    ]
+    + [
+        ("moving", cut)
+        for cut in (
+            "after POST /announcements to gateway:fujisawa, 1",  # told ahead, but the old city does not know it
+            "after POST /permits to core, 5",  # permitted, and not used
+            "before POST /announcements to gateway:kamakura, 1",  # they have arrived, and nobody was told
+            "after POST /answers to gateway:fujisawa, 1",  # read by the old city or the network, but not kept
+        )
+    ]
+)
 
 
 @pytest.fixture(scope="session")
@@ -73,8 +86,14 @@ async def hanako_at(
 ) -> AsyncIterator[Visitor]:
     """Hanako at her browser; after a restart it is the same browser, with its cookies."""
     http = AiohttpHttp(running.routes, timeout=20)
-    hanako = before or Visitor(Citizen(HANAKO, http, running.origin("portal")), ERRANDS[story])
+    hanako = before or Visitor(
+        Citizen(HANAKO, http, running.origin("portal")),
+        STORIES[story],
+        running.clerk(STORIES[story].counter, http),
+    )
     hanako.citizen.http = hanako.citizen.browser.http = http
+    if hanako.clerk:
+        hanako.clerk.http = hanako.clerk.terminal.http = http
     try:
         yield hanako
     finally:

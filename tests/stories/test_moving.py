@@ -5,7 +5,6 @@ She files one notice with her card and reserves the visit; at the counter of the
 them already.  Whoever needs the new address hears of it, and she sees who did.  One country for all of it.
 """
 
-import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,13 +102,6 @@ async def signed_in(country: Country, city: str) -> Clerk:
     return clerk
 
 
-async def notices(clerk: Clerk) -> list[str]:
-    """The notices on the counter's list, by their addresses."""
-    page = await clerk.looks()
-    named = (re.search(r"/counter/([0-9a-f]{32})$", link.href) for link in page.markup.links)
-    return [found[1] for found in named if found]
-
-
 async def shown(citizen: Citizen, *records: str) -> dict[str, str]:
     """What own records say, as the page shows them; earlier ones of the visit stay on the page."""
     said: dict[str, str] = {}
@@ -152,7 +144,7 @@ async def they_are_expected(move: Move) -> None:
 async def they_arrive(move: Move) -> None:
     """Everybody is at the counter; the clerk has the page before them, and presses one button."""
     move.expected = await move.clerk.expects()
-    [move.notice] = await notices(move.clerk)
+    [move.notice] = await move.clerk.finds()
     move.pages["filled"] = await move.clerk.opens(move.notice)
     move.pages["taken"] = await move.clerk.takes(move.notice)
     await move.country.settles()
@@ -186,7 +178,7 @@ async def they_come_back(move: Move) -> None:
     await hanako.sends()
     await move.country.settles()
     clerk = await signed_in(move.country, KAMAKURA)
-    [notice] = await notices(clerk)
+    [notice] = await clerk.finds()
     await clerk.takes(notice)
     await move.country.settles()
     await move.notes_outcome()
@@ -384,7 +376,7 @@ async def test_a_move_that_stays_in_the_city_is_refused(move: Move) -> None:
 async def test_who_stays_after_all_withdraws_and_can_file_again(move: Move) -> None:
     maria, clerk = move.country.citizen("maria"), move.clerk
     await maria.logs_in()
-    seen = set(await notices(clerk))
+    seen = set(await clerk.finds())
     first, notice = await notified(move, maria, clerk, seen)
 
     await maria.applies_for(WITHDRAWAL, {"stays": True})
@@ -395,7 +387,7 @@ async def test_who_stays_after_all_withdraws_and_can_file_again(move: Move) -> N
     assert page.part("outcome").attributes["data-outcome"] == "withdrawn"
     assert page.parts("event-withdrawn")
     assert "受け付けることはできません" in (await clerk.opens(notice)).part("withdrawn").text
-    assert notice not in await notices(clerk)
+    assert notice not in await clerk.finds()
     with pytest.raises(NothingToDecide):
         await office(move.country, FUJISAWA).counter.arrive(notice)
     _, again = await notified(move, maria, clerk, seen)
@@ -408,5 +400,5 @@ async def notified(move: Move, citizen: Citizen, clerk: Clerk, seen: set[str]) -
     await citizen.signs()
     await citizen.sends()
     await move.country.settles()
-    [notice] = set(await notices(clerk)) - seen
+    [notice] = set(await clerk.finds()) - seen
     return citizen.page.url, notice

@@ -5,12 +5,15 @@ Speaks as a clerk would: signs in, sees who is expected, takes a notice of movin
 screen to the visitor.  Nothing is known here but what the pages show.
 """
 
+import re
 from dataclasses import dataclass, field
 
 from kiban.shared.clock import Clock
 from kiban.shared.http import Http
 from kiban.shared.settings import Secret
 from kiban.world.browser import Browser, Page, accepted
+
+_NOTICE = re.compile(r"/counter/([0-9a-f]{32})$")
 
 
 @dataclass(slots=True)
@@ -45,6 +48,12 @@ class Clerk:
     async def expects(self) -> list[str]:
         """The cards of those who are expected, as they can be read."""
         return [part.text for part in (await self.looks()).parts("expected")]
+
+    async def finds(self) -> list[str]:
+        """The notices on the list, by the names in their addresses."""
+        links = (await self.looks()).markup.links
+        named = (_NOTICE.search(link.href) for link in links)
+        return [found[1] for found in named if found]
 
     async def opens(self, notice: str) -> Page:
         """Open a notice from its address."""
