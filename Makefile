@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps
 LOCK   := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 
-.PHONY: help demo up test check contracts bench lock clean
+.PHONY: help demo up test kills check contracts bench lock clean
 
 help:  ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## */\t/' | expand -t 12
@@ -20,6 +20,9 @@ up: $(VENV)/run  ## start the country and keep it running
 
 test: check  ## lint, types and the whole suite
 	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+kills: $(VENV)/dev  ## kill each role at each step of every story
+	KIBAN_REQUIRE=kills $(BIN)/python -m pytest -n 2 tests/stories/test_role_kills.py
 
 check: $(VENV)/dev  ## lint and types alone
 	$(BIN)/ruff check .

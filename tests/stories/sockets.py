@@ -82,8 +82,7 @@ def kiban_up(
     file, log = (data.parent / f"{data.name}.{what}" for what in ("ready.json", "log"))
     file.unlink(missing_ok=True)
     target = partial(_up, data, port_base, file, cut)
-    process = _PROCESSES.Process(target=_alone, args=(target, log, postal_data))
-    process.start()
+    process = started(target, log, postal_data)
     try:
         while not file.exists():
             if not process.is_alive():
@@ -99,6 +98,13 @@ def kiban_up(
 # Each country is a process of its own; what it is made of is imported once for all of them.
 _PROCESSES = multiprocessing.get_context("forkserver")
 _PROCESSES.set_forkserver_preload(["kiban.deploy.commands.up", "tests.stories.mortal"])
+
+
+def started(run: Callable[[], None], log: Path, postal_data: Path) -> BaseProcess:
+    """A process that does this, and says what it says in a file."""
+    process = _PROCESSES.Process(target=_alone, args=(run, log, postal_data))
+    process.start()
+    return process
 
 
 def _alone(run: Callable[[], None], log: Path, postal_data: Path) -> None:

@@ -5,13 +5,11 @@ Hanako goes on where she was: nothing that was acknowledged is lost, and nothing
 """
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
 import pytest
 
-from kiban.deploy.embedded import free_port_base
 from kiban.deploy.story import HEROINE
 from kiban.shared.http import AiohttpHttp
 from kiban.world import cast
@@ -56,28 +54,6 @@ CUTS = (
         )
     ]
 )
-
-
-@pytest.fixture(scope="session")
-def own_ports(port_base):
-    """Ports beside those of the country that other tests of this worker keep running."""
-    return free_port_base(port_base + 1_000)
-
-
-@pytest.fixture(scope="session")
-def settled_data(tmp_path_factory, postal_data, own_ports):
-    """The data of a country that lived at these ports and was stopped."""
-    place = tmp_path_factory.mktemp("settled") / "data"
-    with kiban_up(place, port_base=own_ports, postal_data=postal_data):
-        """Everybody has moved in."""
-    return place
-
-
-@pytest.fixture
-def data(settled_data, tmp_path):
-    place = tmp_path / "data"
-    shutil.copytree(settled_data, place)
-    return place
 
 
 @asynccontextmanager
