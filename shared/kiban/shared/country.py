@@ -16,12 +16,13 @@ Source: toml.io, version 1.0.0.  Where a key stands is found by `toml_lines`: to
 """
 
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date as Date  # noqa: N812  a getter is called date
 from datetime import datetime
 from difflib import get_close_matches
+from functools import cache, partial
 from pathlib import Path
 from re import search
 from typing import Any, TypeVar, cast
@@ -79,7 +80,8 @@ class Table:
     file: Path
     values: dict[str, Any]
     mistakes: Mistakes
-    lines: dict[KeyPath, int]
+    lines: Callable[[], Mapping[KeyPath, int]]
+    """Where everything stands; asked for only where something is wrong, because finding it takes as long as reading."""
     path: KeyPath = ()
     readable: bool = True
     """False where the file could not be read at all: nothing more is noted then."""
@@ -91,11 +93,11 @@ class Table:
 
     @property
     def line(self) -> int:
-        return self.lines.get(self.path, 1)
+        return self.lines().get(self.path, 1)
 
     def line_of(self, key: str) -> int:
         """Where the key stands; the table's own line if it does not."""
-        return self.lines.get((*self.path, key), self.line)
+        return self.lines().get((*self.path, key), self.line)
 
     def __contains__(self, key: str) -> bool:
         return key in self.values
@@ -221,7 +223,7 @@ class Table:
 
     def _note_at(self, path: KeyPath, reason: str) -> None:
         if self.readable:
-            self.mistakes.note(self.file, self.lines.get(path, self.line), reason)
+            self.mistakes.note(self.file, self.lines().get(path, self.line), reason)
 
 
 def _misleading(value: object, kind: type) -> bool:
@@ -248,8 +250,8 @@ def read_toml(file: Path, mistakes: Mistakes) -> Table:
     except ValueError as error:
         mistakes.note(file, _line_said(error, raw), f"no TOML: {error}")
     else:
-        return Table(file, values, mistakes, lines_of(text))
-    return Table(file, {}, mistakes, {}, readable=False)
+        return Table(file, values, mistakes, cache(partial(lines_of, text)))
+    return Table(file, {}, mistakes, dict, readable=False)
 
 
 def _decoded(raw: bytes) -> str:

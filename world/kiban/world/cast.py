@@ -5,6 +5,7 @@ Law and procedures have other owners, who read them themselves; this is what the
 """
 
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -51,8 +52,9 @@ def load(country: Path, mistakes: Mistakes) -> Cast:
     )
 
 
+@cache
 def load_checked(country: Path) -> Cast:
-    """Read a country that must be right."""
+    """Read a country that must be right; once in a process, whose country stays as it is."""
     mistakes = Mistakes()
     cast = load(country, mistakes)
     mistakes.check()
