@@ -4,11 +4,16 @@ Hanako moves from Onarimachi to Hase, within Kamakura, and tells the city alone.
 Whoever else needs her address hears that it changed, asks for it under the law, and she sees who did.
 """
 
+from collections.abc import AsyncIterator
+from pathlib import Path
+
 import pytest
+import pytest_asyncio
 
 from kiban.world.browser import PageRefused
+from kiban.world.cast import shipped_country
 from kiban.world.citizen import Citizen
-from tests.stories.country import Country
+from tests.stories.country import Country, moved_in, running
 
 PROCEDURE = "change-of-address"
 OLD, NEW = "神奈川県鎌倉市御成町99番99号", "神奈川県鎌倉市長谷1丁目2番3号"
@@ -27,16 +32,38 @@ async def moves(hanako: Citizen, *, to: str = "鎌倉市長谷", on: str = "2026
     await hanako.sends()
 
 
+afterwards = pytest.mark.asyncio(loop_scope="module")
+"""What is so after her move is seen in one country."""
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def told(
+    lived_in: Path, tmp_path_factory: pytest.TempPathFactory, postal_data: Path
+) -> AsyncIterator[tuple[Country, Citizen, str]]:
+    """A country in which Hanako has moved, she herself, and where her application stands."""
+    place = tmp_path_factory.mktemp("told") / "data"
+    async with running(moved_in(lived_in, place, shipped_country()), postal_data) as country:
+        hanako = country.citizen("hanako")
+        await hanako.logs_in()
+        await moves(hanako)
+        await country.settles()
+        yield country, hanako, hanako.page.url
+
+
 @pytest.fixture
-async def hanako(country: Country) -> Citizen:
+def changed(told: tuple[Country, Citizen, str]) -> Country:
+    return told[0]
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def hanako(told: tuple[Country, Citizen, str]) -> Citizen:
     """Hanako, logged in, after her move."""
-    hanako = country.citizen("hanako")
-    await hanako.logs_in()
-    await moves(hanako)
-    await country.settles()
+    _, hanako, application = told
+    await hanako.browser.open(application)
     return hanako
 
 
+@afterwards
 async def test_she_tells_one_office_and_every_office_knows(hanako: Citizen) -> None:
     assert await hanako.outcome() == "granted"
 
@@ -64,6 +91,7 @@ async def test_she_is_asked_nothing_that_the_city_holds(country: Country) -> Non
     assert OLD in " ".join(text for entry in hanako.held() for text in entry.values())
 
 
+@afterwards
 async def test_she_sees_who_told_and_who_asked(hanako: Citizen) -> None:
     history = await hanako.history()
 
@@ -79,9 +107,8 @@ async def test_she_sees_who_told_and_who_asked(hanako: Citizen) -> None:
     assert all(line["verified"] == "yes" for line in history)
 
 
-async def test_the_page_of_the_notice_says_which_offices_know(
-    country: Country, hanako: Citizen
-) -> None:
+@afterwards
+async def test_the_page_of_the_notice_says_which_offices_know(hanako: Citizen) -> None:
     page = await hanako.browser.open(hanako.page.url)
 
     followers = page.parts("follower")
@@ -90,8 +117,9 @@ async def test_the_page_of_the_notice_says_which_offices_know(
     assert {each.attributes["data-verified"] for each in followers} == {"yes"}
 
 
-async def test_nobody_elses_history_tells_of_it(country: Country, hanako: Citizen) -> None:
-    taro = country.citizen("taro")
+@afterwards
+async def test_nobody_elses_history_tells_of_it(changed: Country) -> None:
+    taro = changed.citizen("taro")
     await taro.logs_in()
 
     history = await taro.history()
@@ -102,31 +130,27 @@ async def test_nobody_elses_history_tells_of_it(country: Country, hanako: Citize
     assert OLD in (await taro.looks_at("kamakura/resident-record")).text
 
 
-async def test_her_card_signs_no_more_and_still_logs_her_in(
-    country: Country, hanako: Citizen
-) -> None:
-    again = country.citizen("hanako")
+@afterwards
+async def test_her_card_signs_no_more_until_it_learns_to_at_the_counter(changed: Country) -> None:
+    again, clerk = changed.citizen("hanako"), changed.clerk(CITY)
 
     await again.logs_in()
     await again.opens("child-allowance")
     await again.agrees()
     await again.fills({"from_month": "2026-05", "confirm": True})
+    filled = again.page.url
     with pytest.raises(PageRefused, match="このカードの証明書は失効しています"):
         await again.signs()
 
-
-async def test_at_the_counter_her_card_learns_to_sign_again(
-    country: Country, hanako: Citizen
-) -> None:
-    clerk = country.clerk(CITY)
     await clerk.signs_in()
     await clerk.begins_renewal()
+    await again.renews_signature(clerk.terminal, "HASE2026")
 
-    await hanako.renews_signature(clerk.terminal, "HASE2026")
-
-    await hanako.applies_for("child-allowance", {"from_month": "2026-05", "confirm": True})
-    await country.settles()
-    assert await hanako.outcome() == "granted"
+    await again.browser.open(filled)
+    await again.signs()
+    await again.sends()
+    await changed.settles()
+    assert await again.outcome() == "granted"
 
 
 async def test_a_move_to_another_city_is_not_entered_here(country: Country) -> None:
