@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from kiban.deploy.embedded import free_port_base
 from kiban.world.cast import shipped_country
 from tests.stories.country import Country, moved_in, running
 from tests.stories.sockets import RunningCountry, kiban_up, port_base_of
@@ -27,35 +26,33 @@ def port_base() -> int:
 
 
 @pytest.fixture(scope="session")
-def up(
+def lived_at_ports(
     tmp_path_factory: pytest.TempPathFactory, postal_data: Path, port_base: int
-) -> Iterator[RunningCountry]:
-    """A country behind real sockets; one for all tests of the group `sockets`."""
-    place = tmp_path_factory.mktemp("up") / "data"
-    with kiban_up(place, port_base=port_base, postal_data=postal_data) as running_country:
-        yield running_country
-
-
-@pytest.fixture(scope="session")
-def own_ports(port_base: int) -> int:
-    """Ports beside those of the country that other tests of this worker keep running."""
-    return free_port_base(port_base + 1_000)
-
-
-@pytest.fixture(scope="session")
-def settled_data(
-    tmp_path_factory: pytest.TempPathFactory, postal_data: Path, own_ports: int
 ) -> Path:
-    """The data of a country that lived at these ports and was stopped."""
+    """The data of a country that came to life at these ports and was stopped."""
     place = tmp_path_factory.mktemp("settled") / "data"
-    with kiban_up(place, port_base=own_ports, postal_data=postal_data):
+    with kiban_up(place, port_base=port_base, postal_data=postal_data):
         """Everybody has moved in."""
     return place
 
 
+@pytest.fixture(scope="module")
+def up(
+    lived_at_ports: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    postal_data: Path,
+    port_base: int,
+) -> Iterator[RunningCountry]:
+    """A country behind real sockets, for a file of tests: while it runs it is never quite idle."""
+    place = tmp_path_factory.mktemp("up") / "data"
+    shutil.copytree(lived_at_ports, place)
+    with kiban_up(place, port_base=port_base, postal_data=postal_data) as running_country:
+        yield running_country
+
+
 @pytest.fixture
-def data(settled_data: Path, tmp_path: Path) -> Path:
-    """A copy of them for one test."""
+def data(lived_at_ports: Path, tmp_path: Path) -> Path:
+    """The same for one test, which may do to it what it likes."""
     place = tmp_path / "data"
-    shutil.copytree(settled_data, place)
+    shutil.copytree(lived_at_ports, place)
     return place

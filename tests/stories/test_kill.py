@@ -77,8 +77,8 @@ async def hanako_at(
 
 
 @pytest.mark.parametrize(("story", "cut"), CUTS)
-async def test_a_country_that_was_killed_goes_on(data, postal_data, own_ports, story, cut) -> None:
-    where = {"port_base": own_ports, "postal_data": postal_data}
+async def test_a_country_that_was_killed_goes_on(data, postal_data, port_base, story, cut) -> None:
+    where = {"port_base": port_base, "postal_data": postal_data}
     with kiban_up(data, cut=cut, **where) as mortal:
         async with hanako_at(mortal, story) as hanako:
             with suppress(*AWAY):
@@ -99,9 +99,9 @@ async def test_a_country_that_was_killed_goes_on(data, postal_data, own_ports, s
 
 
 async def test_a_country_that_is_killed_after_every_step_goes_on(
-    data, postal_data, own_ports
+    data, postal_data, port_base
 ) -> None:
-    where = {"port_base": own_ports, "postal_data": postal_data}
+    where = {"port_base": port_base, "postal_data": postal_data}
     hanako = None
     for step in ("opened", "approved", "answered", "sent"):
         with kiban_up(data, **where) as running:
