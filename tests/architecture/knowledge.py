@@ -41,6 +41,9 @@ HOLDS: dict[str, set[str]] = {
     "office:fujisawa": ATTRIBUTES,
     "office:tax": ATTRIBUTES | {"income"},
     "office:accounts": ATTRIBUTES | {"account"},
+    "office:pension": ATTRIBUTES,
+    "office:health-insurer": ATTRIBUTES,
+    "office:vehicles": ATTRIBUTES,
     "office:resident-network": ATTRIBUTES,
     "office:police": set(),
     "office:portal": set(),
@@ -64,6 +67,9 @@ TRAVELS: dict[tuple[str, str], set[str]] = {
     ("gateway:kamakura", "gateway:resident-network"): ATTRIBUTES,
     ("gateway:tax", "gateway:resident-network"): ATTRIBUTES,
     ("gateway:accounts", "gateway:resident-network"): ATTRIBUTES,
+    ("gateway:pension", "gateway:resident-network"): ATTRIBUTES,
+    ("gateway:health-insurer", "gateway:resident-network"): ATTRIBUTES,
+    ("gateway:vehicles", "gateway:resident-network"): ATTRIBUTES,
     ("gateway:resident-network", "gateway:resident-network"): ATTRIBUTES,
 }
 """By sender and receiver; between all others nothing of a person may be read."""

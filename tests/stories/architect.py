@@ -6,17 +6,17 @@ from pathlib import Path
 from kiban.world.cast import shipped_country
 
 AGENCY = """\
-id = "pension"
-name = { ja = "年金事務所（模擬）", en = "Pension office (SIMULATED)" }
+id = "labour"
+name = { ja = "公共職業安定所（模擬）", en = "Labour office (SIMULATED)" }
 domain = "social-security"
 
 [[holds]]
-item = "pension"
+item = "labour"
 """
 LAYOUT = """\
-item = "pension"
+item = "labour"
 edition = 1
-name = { ja = "年金の受給", en = "Pension" }
+name = { ja = "失業等給付", en = "Unemployment benefit" }
 from = 2020-04-01
 
 [[field]]
@@ -36,8 +36,8 @@ edition = 1
 kind = "inquiry"
 inquirer = "kamakura"
 affair = "child-allowance"
-provider = "pension"
-item = "pension"
+provider = "labour"
+item = "labour"
 basis = "law"
 provision = { ja = "模擬番号利用法別表 第9の項", en = "Simulated Numbers Use Act, schedule, row 9" }
 from = 2020-04-01
@@ -59,18 +59,18 @@ name_kana = "レイジ　トミ"
 birth_date = 1950-03-03
 sex = "female"
 relation = "世帯主"
-about = { ja = "年金で暮らしています。", en = "She lives on her pension." }
+about = { ja = "失業等給付を受けています。", en = "She gets unemployment benefit." }
 
 [[person.record]]
-agency = "pension"
-item = "pension"
+agency = "labour"
+item = "labour"
 as_of = 2025-04-01
-values = { kind = "老齢", yearly_amount_yen = 831_700 }
+values = { kind = "基本手当", yearly_amount_yen = 831_700 }
 """
 FILES = {
-    "agencies/pension.toml": AGENCY,
-    "layouts/pension.toml": LAYOUT,
-    "law/pension.toml": LAW,
+    "agencies/labour.toml": AGENCY,
+    "layouts/labour.toml": LAYOUT,
+    "law/labour.toml": LAW,
     "people/reiji-tomi.toml": PEOPLE,
 }
 
@@ -80,7 +80,7 @@ def copied_country(place: Path) -> Path:
     return Path(shutil.copytree(shipped_country(), place / "country"))
 
 
-def add_pension_office(country: Path) -> None:
+def add_labour_office(country: Path) -> None:
     """Add an agency, an item, a row of the law and a person: four files, no code."""
     for name, text in FILES.items():
         (country / name).write_text(text, encoding="utf-8")

@@ -21,6 +21,13 @@ AWAY = (Unavailable, PageRefused, LookupError)
 """What a person meets where a part of the country is away: nothing, a problem, or another page than the expected."""
 
 
+FOLLOWED = tuple(
+    f"{office}/registered-address"
+    for office in ("tax", "pension", "health-insurer", "accounts", "vehicles")
+)
+"""Records that follow the resident register."""
+
+
 @dataclass(frozen=True, slots=True)
 class Errand:
     """One story: who wants what, what they answer, and what is to become of it."""
@@ -50,7 +57,7 @@ MOVING = Errand(
     "転出の手続が完了しました",
     looked_up={"moves_to": "藤沢市湘南台"},
     news="神奈川県藤沢市湘南台1丁目2番3号",
-    known=("fujisawa/resident-record", "tax/registered-address", "accounts/registered-address"),
+    known=("fujisawa/resident-record", *FOLLOWED),
     again=False,
     counter="fujisawa",
 )
@@ -65,7 +72,7 @@ ERRANDS = {
         "住民票に記載しました",
         looked_up={"moved_to": "鎌倉市長谷"},
         news="神奈川県鎌倉市長谷1丁目2番3号",
-        known=("kamakura/resident-record", "tax/registered-address", "accounts/registered-address"),
+        known=("kamakura/resident-record", *FOLLOWED),
         again=False,
     ),
 }

@@ -17,9 +17,9 @@ from tests.stories.country import Country, moved_in, running
 
 PROCEDURE = "change-of-address"
 OLD, NEW = "神奈川県鎌倉市御成町99番99号", "神奈川県鎌倉市長谷1丁目2番3号"
-CITY, NETWORK, TAX, ACCOUNTS = "kamakura", "resident-network", "tax", "accounts"
-OFFICE = "change-office"
-RECORDS = ("kamakura/resident-record", "tax/registered-address", "accounts/registered-address")
+CITY, NETWORK, OFFICE = "kamakura", "resident-network", "change-office"
+FOLLOWERS = ("tax", "pension", "health-insurer", "accounts", "vehicles")
+RECORDS = ("kamakura/resident-record", *(f"{each}/registered-address" for each in FOLLOWERS))
 
 
 async def moves(hanako: Citizen, *, to: str = "鎌倉市長谷", on: str = "2026-03-28") -> None:
@@ -100,8 +100,7 @@ async def test_she_sees_who_told_and_who_asked(hanako: Citizen) -> None:
         ("announce", CITY, OFFICE, "resident-record"),
         ("inquiry", NETWORK, CITY, "resident-record"),
         ("announce", NETWORK, OFFICE, "four-attributes"),
-        ("inquiry", TAX, NETWORK, "four-attributes"),
-        ("inquiry", ACCOUNTS, NETWORK, "four-attributes"),
+        *(("inquiry", each, NETWORK, "four-attributes") for each in FOLLOWERS),
     ):
         assert told.count(expected) == 1, expected
     assert all(line["verified"] == "yes" for line in history)
@@ -113,7 +112,7 @@ async def test_the_page_of_the_notice_says_which_offices_know(hanako: Citizen) -
 
     followers = page.parts("follower")
     offices = [each.attributes["data-office"] for each in followers]
-    assert (offices[0], sorted(offices)) == (NETWORK, sorted((NETWORK, TAX, ACCOUNTS)))
+    assert (offices[0], sorted(offices)) == (NETWORK, sorted((NETWORK, *FOLLOWERS)))
     assert {each.attributes["data-verified"] for each in followers} == {"yes"}
 
 

@@ -3,54 +3,54 @@
 import pytest
 
 from kiban.deploy.__main__ import main
-from tests.stories.architect import add_pension_office, change, copied_country
+from tests.stories.architect import add_labour_office, change, copied_country
 
 MISTAKES = {
     "a word that no agency file knows": (
-        "agencies/pension.toml", "[[holds]]", "[[hoards]]", "hoards",
+        "agencies/labour.toml", "[[holds]]", "[[hoards]]", "hoards",
     ),
     "a name in one language only": (
-        "agencies/pension.toml", ', en = "Pension office (SIMULATED)" }', " }", "en is missing",
+        "agencies/labour.toml", ', en = "Labour office (SIMULATED)" }', " }", "en is missing",
     ),
     "a file that is called otherwise": (
-        "agencies/pension.toml", 'id = "pension"', 'id = "annuity"', "annuity",
+        "agencies/labour.toml", 'id = "labour"', 'id = "annuity"', "annuity",
     ),
     "an agency that nobody introduced": (
-        "law/pension.toml", 'provider = "pension"', 'provider = "pensoin"', "has the member pensoin",
+        "law/labour.toml", 'provider = "labour"', 'provider = "laobur"', "has the member laobur",
     ),
     "an affair that no law names": (
-        "law/pension.toml", 'affair = "child-allowance"', 'affair = "child-alowance"', "no file of law/ has the affair",
+        "law/labour.toml", 'affair = "child-allowance"', 'affair = "child-alowance"', "no file of law/ has the affair",
     ),
     "an item without a layout": (
-        "law/pension.toml", 'item = "pension"', 'item = "annuity"', "no file of layouts/ has the item annuity",
+        "law/labour.toml", 'item = "labour"', 'item = "annuity"', "no file of layouts/ has the item annuity",
     ),
     "an excluded domain": (
-        "law/pension.toml", 'inquirer = "kamakura"', 'inquirer = "police"', "excluded domain policing",
+        "law/labour.toml", 'inquirer = "kamakura"', 'inquirer = "police"', "excluded domain policing",
     ),
     "a member that asks itself": (
-        "law/pension.toml", 'provider = "pension"', 'provider = "kamakura"', "asks itself nothing",
+        "law/labour.toml", 'provider = "labour"', 'provider = "kamakura"', "asks itself nothing",
     ),
     "a row that stands in the law twice": (
-        "law/pension.toml", 'id = "child-allowance.9"', 'id = "child-allowance.1"',
+        "law/labour.toml", 'id = "child-allowance.9"', 'id = "child-allowance.1"',
         "child-allowance.1, edition 1, stands in the country's files twice",
     ),
     "a day that is none": (
-        "law/pension.toml", "from = 2020-04-01", 'from = "April"', "expected a date",
+        "law/labour.toml", "from = 2020-04-01", 'from = "April"', "expected a date",
     ),
     "a kind of exchange that is none": (
-        "law/pension.toml", 'kind = "inquiry"', 'kind = "inquest"', "expected one of",
+        "law/labour.toml", 'kind = "inquiry"', 'kind = "inquest"', "expected one of",
     ),
     "a kind of field that is none": (
-        "layouts/pension.toml", 'type = "integer"', 'type = "number"', "expected one of",
+        "layouts/labour.toml", 'type = "integer"', 'type = "number"', "expected one of",
     ),
     "two fields of one name": (
-        "layouts/pension.toml", 'name = "yearly_amount_yen"', 'name = "kind"', "kind is a field already",
+        "layouts/labour.toml", 'name = "yearly_amount_yen"', 'name = "kind"', "kind is a field already",
     ),
     "a record that its layout does not have": (
         "people/reiji-tomi.toml", "yearly_amount_yen = 831_700", 'yearly_amount_yen = "plenty"', "values",
     ),
     "a record at an agency that does not hold it": (
-        "people/reiji-tomi.toml", 'item = "pension"', 'item = "income"', "pension does not hold income",
+        "people/reiji-tomi.toml", 'item = "labour"', 'item = "income"', "labour does not hold income",
     ),
     "a municipality whose check digit is wrong": (
         "people/reiji-tomi.toml", 'municipality = "142042"', 'municipality = "142043"', "municipality",
@@ -80,7 +80,7 @@ MISTAKES = {
         "agencies/tax.toml", 'from = "day"', 'from = "answer", name = "day"', "expected one of read, day, text",
     ),
     "what is no TOML at all": (
-        "layouts/pension.toml", "edition = 1", "edition = = 1", "no TOML",
+        "layouts/labour.toml", "edition = 1", "edition = = 1", "no TOML",
     ),
     "a number that no answer can carry": (
         "people/mihon.toml", "= 5_120_000", "= 9_007_199_254_740_992", "total_income_yen: a whole number",
@@ -91,7 +91,7 @@ MISTAKES = {
 @pytest.fixture
 def country(tmp_path):
     folder = copied_country(tmp_path)
-    add_pension_office(folder)
+    add_labour_office(folder)
     return folder
 
 
@@ -120,15 +120,14 @@ def test_a_mistake_is_named_with_file_line_and_reason(country, capsys, mistake):
 
 
 def test_every_mistake_is_named_at_once_and_once(country, capsys):
-    first = change(country, "law/pension.toml", 'provider = "pension"', 'provider = "pensoin"')
-    second = change(country, "law/pension.toml", 'kind = "inquiry"', 'kind = "inquest"')
+    first = change(country, "law/labour.toml", 'provider = "labour"', 'provider = "laobur"')
+    second = change(country, "law/labour.toml", 'kind = "inquiry"', 'kind = "inquest"')
 
     main(["check", str(country)])
 
     said = capsys.readouterr().err.splitlines()
     assert {
-        int(each.removeprefix(f"{country / 'law/pension.toml'}:").partition(":")[0])
-        for each in said
+        int(each.removeprefix(f"{country / 'law/labour.toml'}:").partition(":")[0]) for each in said
     } >= {first, second}
     assert len(said) == len(set(said))
 

@@ -33,12 +33,19 @@ OUT, WITHDRAWAL, OUT_AGAIN = "moving-out", "moving-out-withdrawal", "moving-out-
 OLD, NEW = "神奈川県鎌倉市御成町99番99号", "神奈川県藤沢市湘南台1丁目2番3号"
 BACK = "神奈川県鎌倉市長谷1丁目2番3号"
 KAMAKURA, FUJISAWA = "kamakura", "fujisawa"
-NETWORK, TAX, ACCOUNTS, CHANGES = "resident-network", "tax", "accounts", "change-office"
+NETWORK, TAX, CHANGES = "resident-network", "tax", "change-office"
+FOLLOWERS = {
+    TAX: "税務署（模擬）が保有",
+    "pension": "年金事務所（模擬）が保有",
+    "health-insurer": "健康保険組合（模擬）が保有",
+    "accounts": "公金受取口座登録機関（模擬）が保有",
+    "vehicles": "自動車登録機関（模擬）が保有",
+}
+"""Offices that hear of a new address from the resident network, and how the page says that they hold it."""
 HELD_BY = {
     KAMAKURA: "鎌倉市（模擬）が保有",
     FUJISAWA: "藤沢市（模擬）が保有",
-    TAX: "税務署（模擬）が保有",
-    ACCOUNTS: "公金受取口座登録機関（模擬）が保有",
+    **FOLLOWERS,
 }
 RECORDS = (
     f"{KAMAKURA}/resident-record",
@@ -46,8 +53,7 @@ RECORDS = (
     f"{KAMAKURA}/moving-out",
     f"{FUJISAWA}/resident-record",
     f"{FUJISAWA}/household",
-    f"{TAX}/registered-address",
-    f"{ACCOUNTS}/registered-address",
+    *(f"{each}/registered-address" for each in FOLLOWERS),
 )
 NOTHING = "記録がありません"
 
@@ -261,8 +267,7 @@ async def test_she_sees_who_told_whom_and_nobody_else_does(move: Move) -> None:
         ("announce", FUJISAWA, CHANGES, "resident-record"),
         ("announce", KAMAKURA, CHANGES, "resident-record"),
         ("announce", NETWORK, CHANGES, "four-attributes"),
-        ("inquiry", TAX, NETWORK, "four-attributes"),
-        ("inquiry", ACCOUNTS, NETWORK, "four-attributes"),
+        *(("inquiry", each, NETWORK, "four-attributes") for each in FOLLOWERS),
     ):
         assert told.count(expected) == 1, expected
     assert ("inquiry", NETWORK, FUJISAWA, "resident-record") in told
@@ -278,7 +283,7 @@ async def test_one_page_says_which_offices_know_of_it(move: Move) -> None:
     for language, law in (("ja", "模擬番号利用法別表 第22の項"), ("en", "schedule, row 22")):
         page = move.followers[language]
         lines = {each.attributes["data-office"]: each for each in page.parts("follower")}
-        assert set(lines) == {NETWORK, TAX, ACCOUNTS}, language
+        assert set(lines) == {NETWORK, *FOLLOWERS}, language
         assert {each.attributes["data-verified"] for each in lines.values()} == {"yes"}
         assert law in lines[TAX].text
         assert "2026" in lines[TAX].text
@@ -346,7 +351,7 @@ async def test_a_city_learns_and_ends_nothing_of_whose_move_it_was_not_told(move
     assert OLD in (await shown(himself, RECORDS[0]))[RECORDS[0]]
 
 
-@pytest.mark.parametrize("member", [TAX, NETWORK, ACCOUNTS])
+@pytest.mark.parametrize("member", [NETWORK, *FOLLOWERS])
 async def test_a_third_member_gets_nothing(move: Move, member: str) -> None:
     gateway = move.country.apps[f"gateway:{member}"].state.gateway
     person = person_number(member, "hanako")

@@ -7,14 +7,14 @@ from kiban.deploy.__main__ import main
 from kiban.gateway.contract import InquiryRequest
 from kiban.mesh.contract import NotPermitted
 from kiban.world.people import person_number
-from tests.stories.architect import add_pension_office, copied_country
+from tests.stories.architect import add_labour_office, copied_country
 from tests.stories.country import running
 
 
 @pytest.fixture
 async def country(tmp_path, postal_data):
     folder = copied_country(tmp_path)
-    add_pension_office(folder)
+    add_labour_office(folder)
     assert main(["check", str(folder)]) == 0
     async with running(house.settle(tmp_path / "data", folder), postal_data) as here:
         yield here
@@ -24,12 +24,12 @@ async def test_the_new_agency_answers_its_first_inquiry(country):
     tomi = person_number("kamakura", "tomi")
     kamakura, tax = country.gateway("kamakura"), country.gateway("tax")
     about_tomi = InquiryRequest(
-        provider="pension", affair="child-allowance", item="pension", people=[tomi]
+        provider="labour", affair="child-allowance", item="labour", people=[tomi]
     )
 
     reply = await kamakura.inquire(about_tomi)
 
     assert reply.basis == "child-allowance.9"
-    assert reply.statements[0].values == {"kind": "老齢", "yearly_amount_yen": 831_700}
+    assert reply.statements[0].values == {"kind": "基本手当", "yearly_amount_yen": 831_700}
     with pytest.raises(NotPermitted):
         await tax.inquire(about_tomi.model_copy(update={"people": [person_number("tax", "taro")]}))

@@ -97,7 +97,7 @@ def test_an_office_that_serves_somebody_knows_the_registered_address(people):
 
     served = {
         (persona.id, agency)
-        for agency in ("tax", "accounts")
+        for agency in ("tax", "accounts", "pension", "health-insurer", "vehicles")
         for persona in people.served_by(agency)
     }
     assert held.keys() == served

@@ -174,7 +174,11 @@ class Citizen:
     async def history(self) -> list[dict[str, str]]:
         """Who exchanged what about the citizen: one entry a line, with what the page marks of it."""
         page = accepted(await self.browser.open(f"{self.portal_origin}/history"))
-        return [_marked(part.attributes) for part in page.parts("line")]
+        lines = page.parts("line")
+        while any(link.attributes.get("data-testid") == "older" for link in page.markup.links):
+            page = accepted(await self.browser.follow("older"))
+            lines += page.parts("line")
+        return [_marked(part.attributes) for part in lines]
 
     async def looks_at(self, *records: str) -> Page:
         """Choose own records, each as provider/item, approve at the card, and see them."""
