@@ -26,7 +26,7 @@ from kiban.gateway.contract import Attributes, Statement
 from kiban.shared.clock import Clock
 from kiban.shared.database import hold
 from kiban.world.layouts import Layout, Misfit
-from kiban.world.office import store
+from kiban.world.office import cases, store
 from kiban.world.office.agencies import Completion
 from kiban.world.office.counter import ToldWrong
 from kiban.world.office.decisions import Decision
@@ -136,7 +136,7 @@ class Departures:
 
     async def _complete(self, connection: AsyncConnection, notice: str) -> None:
         made = await store.made_by(connection, notice, self.completion.told)
-        found = await store.find_application(connection, notice)
+        found = await cases.find_application(connection, notice)
         if found and all(each.answered for each in made):
             completed = Decision("completed", self.completion.completed)
             await self.receipts.note(connection, found, completed)

@@ -16,7 +16,7 @@ from kiban.gateway.contract import AcceptedApplication, NotAccepted
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.outbox import Outbox
-from kiban.world.office import application, store
+from kiban.world.office import application, cases, store
 from kiban.world.office.agencies import Agency
 from kiban.world.office.examination import EXAMINE
 
@@ -41,8 +41,8 @@ class OfficeDesk:
         async with self.db.begin() as connection:
             if await store.find_person(connection, accepted.person) is None:
                 raise NotAccepted("the office does not serve this person")
-            if not await store.take_in(connection, accepted, digest, self.clock()):
-                known = await store.find_application(connection, accepted.application)
+            if not await cases.take_in(connection, accepted, digest, self.clock()):
+                known = await cases.find_application(connection, accepted.application)
                 if known is None or known.digest != digest:
                     raise NotAccepted("another application was taken in under this id")
                 return

@@ -44,7 +44,7 @@ from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.problems import Problem
 from kiban.world.layouts import Layout
-from kiban.world.office import answers, application, choices, decisions, store
+from kiban.world.office import answers, application, cases, choices, decisions, store
 from kiban.world.office.agencies import Acceptance, Agency, Read
 from kiban.world.office.answers import AnswerWrong, Form
 from kiban.world.office.application import Application
@@ -102,7 +102,7 @@ class Examination:
     async def examine(self, body: Mapping[str, Any]) -> None:
         """Take up one application (a row of the outbox); steps 1 to 7."""
         async with self.db.read() as connection:
-            found = await store.find_application(connection, str(body["application"]))
+            found = await cases.find_application(connection, str(body["application"]))
         if found is None or found.decided:
             return
         try:
@@ -117,13 +117,13 @@ class Examination:
         """Hand one receipt to the gateway (a row of the outbox)."""
         await self.neighbours.mesh.issue_receipt(Receipt.model_validate(body))
 
-    async def _decision(self, found: store.Application) -> Decision:
+    async def _decision(self, found: cases.Application) -> Decision:
         try:
             return await self._examined(found)
         except Returned as returned:
             return Decision("returned", returned.message)
 
-    async def _examined(self, found: store.Application) -> Decision:
+    async def _examined(self, found: cases.Application) -> Decision:
         signed = application.read(found.accepted.signed.application)
         acceptance = self.rules.acceptance(found.accepted.procedure)
         certified = await self._certified(found)
@@ -141,7 +141,7 @@ class Examination:
 
     # --- steps 1 to 3 -------------------------------------------------------------------------
 
-    async def _certified(self, found: store.Application) -> CertifiedAttributes:
+    async def _certified(self, found: cases.Application) -> CertifiedAttributes:
         signed = found.accepted.signed
         asked = SignatureVerification(
             certificate=signed.certificate,
@@ -154,7 +154,7 @@ class Examination:
             raise Returned(decisions.NOT_SIGNED) from problem
 
     async def _check_applicant(
-        self, found: store.Application, certified: CertifiedAttributes
+        self, found: cases.Application, certified: CertifiedAttributes
     ) -> None:
         async with self.db.read() as connection:
             known = await store.find_person(connection, found.accepted.person)
@@ -164,7 +164,7 @@ class Examination:
         ):
             raise Returned(decisions.NOT_THE_APPLICANT)
 
-    async def _told(self, found: store.Application, signed: Application) -> Values:
+    async def _told(self, found: cases.Application, signed: Application) -> Values:
         """What the citizen answered, checked, with each address written out."""
         expected = (found.accepted.procedure, self.rules.agency.id)
         if (signed.procedure, signed.office) != expected:
@@ -191,10 +191,10 @@ class Examination:
     # --- step 4 -------------------------------------------------------------------------------
 
     async def _read_all(
-        self, found: store.Application, signed: Application, acceptance: Acceptance
+        self, found: cases.Application, signed: Application, acceptance: Acceptance
     ) -> list[Statement]:
         async with self.db.read() as connection:
-            kept = await store.kept_readings(connection, found.accepted.application)
+            kept = await cases.kept_readings(connection, found.accepted.application)
         known = {reading.item: reading for reading in kept}
         readings = [
             known.get(read.item) or await self._read(found, signed, read)
@@ -211,28 +211,28 @@ class Examination:
         return [reading.statement for reading in readings if reading.statement]
 
     async def _read(
-        self, found: store.Application, signed: Application, read: Read
-    ) -> store.Reading:
+        self, found: cases.Application, signed: Application, read: Read
+    ) -> cases.Reading:
         person = found.accepted.person
         if read.provider is None:
             statement = await self.neighbours.mesh.read_own(person, read.item)
-            return await self._kept(found, store.Reading(read.item, statement), None, self.clock())
+            return await self._kept(found, cases.Reading(read.item, statement), None, self.clock())
         try:
             reply = await self._asked(found, read, self._consent(signed, read))
         except (NotConsented, ConsentEnded) as problem:
             raise self._without_consent(read) from problem
         if reply.waits:
-            await self._kept(found, store.Reading(read.item, None), reply.exchange, None)
+            await self._kept(found, cases.Reading(read.item, None), reply.exchange, None)
             await self._settle(found, Decision("waiting", decisions.BEING_READ))
             raise NotYet("a person at the provider decides first", provider=read.provider)
-        reading = store.Reading(read.item, reply.statements[0])
+        reading = cases.Reading(read.item, reply.statements[0])
         return await self._kept(found, reading, reply.exchange, self.clock())
 
     async def _asked(
-        self, found: store.Application, read: Read, consent: str | None
+        self, found: cases.Application, read: Read, consent: str | None
     ) -> InquiryReply:
         async with self.db.read() as connection:
-            waiting = await store.waiting_exchange(
+            waiting = await cases.waiting_exchange(
                 connection, found.accepted.application, read.item
             )
         request = InquiryRequest(
@@ -246,13 +246,13 @@ class Examination:
 
     async def _kept(
         self,
-        found: store.Application,
-        reading: store.Reading,
+        found: cases.Application,
+        reading: cases.Reading,
         exchange: str | None,
         at: datetime | None,
-    ) -> store.Reading:
+    ) -> cases.Reading:
         async with self.db.begin() as connection:
-            await store.keep_reading(
+            await cases.keep_reading(
                 connection, found.accepted.application, reading, exchange=exchange, at=at
             )
         return reading
@@ -272,11 +272,11 @@ class Examination:
 
     # --- step 7 -------------------------------------------------------------------------------
 
-    async def decide_by_clerk(self, found: store.Application, decision: Decision) -> None:
+    async def decide_by_clerk(self, found: cases.Application, decision: Decision) -> None:
         """A clerk decides what waits for one, with the same consequences."""
         await self._settle(found, decision)
 
-    async def _settle(self, found: store.Application, decision: Decision) -> None:
+    async def _settle(self, found: cases.Application, decision: Decision) -> None:
         """Decide; what can no longer be granted when it is written goes back, or is refused."""
         try:
             await self._note(found, decision)
@@ -286,19 +286,19 @@ class Examination:
             refused = self.rules.acceptance(found.accepted.procedure).refused
             await self._note(found, Decision("refused", refused))
 
-    async def _note(self, found: store.Application, decision: Decision) -> None:
+    async def _note(self, found: cases.Application, decision: Decision) -> None:
         grant = await self._grant(found) if decision.event == "granted" else None
         async with self.db.begin() as connection:
             if await self.granting.receipts.note(connection, found, decision) and grant:
                 await self.granting.write(connection, grant)
 
-    async def _grant(self, found: store.Application) -> Grant:
+    async def _grant(self, found: cases.Application) -> Grant:
         """What a grant does.  Made before the transaction, because the registry says how an address is written."""
         accepted = found.accepted
         acceptance = self.rules.acceptance(accepted.procedure)
         signed = application.read(accepted.signed.application)
         async with self.db.read() as connection:
-            readings = await store.kept_readings(connection, accepted.application)
+            readings = await cases.kept_readings(connection, accepted.application)
         statements = [each.statement for each in readings if each.statement]
         decided = Decided(
             answers=await self._told_again(found, signed, statements) if acceptance.applies else {},
@@ -308,7 +308,7 @@ class Examination:
         return await self.granting.plan(acceptance, accepted.application, accepted.person, decided)
 
     async def _told_again(
-        self, found: store.Application, signed: Application, statements: Sequence[Statement]
+        self, found: cases.Application, signed: Application, statements: Sequence[Statement]
     ) -> Values:
         try:
             return self._chosen(signed, await self._told(found, signed), statements)

@@ -15,7 +15,7 @@ from datetime import date
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.shared.database import hold
-from kiban.world.office import decisions, store
+from kiban.world.office import cases, decisions, store
 from kiban.world.office.agencies import Acceptance, Withdrawal
 from kiban.world.office.conditions import Values
 from kiban.world.office.decisions import Decision, Returned
@@ -169,7 +169,7 @@ class Granting:
             raise Overtaken
         await hold(connection, notice_lock(earlier.made_by))
         made = await store.made_by(connection, earlier.made_by, withdrawal.item)
-        application = await store.find_application(connection, earlier.made_by)
+        application = await cases.find_application(connection, earlier.made_by)
         if application is None or any(each.ended for each in made):
             raise Overtaken
         await self.receipts.note(

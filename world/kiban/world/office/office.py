@@ -23,7 +23,7 @@ from kiban.shared.database import Database
 from kiban.shared.outbox import DeadLetter, Handler, Outbox
 from kiban.shared.problems import NotFound
 from kiban.world.cast import Cast
-from kiban.world.office import answers, store
+from kiban.world.office import answers, cases, store
 from kiban.world.office.counter import Counter, Expecting
 from kiban.world.office.decisions import Decision
 from kiban.world.office.departures import Departures
@@ -34,7 +34,6 @@ from kiban.world.office.granting import Granting
 from kiban.world.office.neighbours import Neighbours
 from kiban.world.office.receipts import TELL, Receipts
 from kiban.world.office.records import ANNOUNCE, NothingToDecide, OfficeRecords
-from kiban.world.office.store import Application
 
 POLL = 0.5
 """Seconds between two looks at the outbox; a new application is looked at immediately."""
@@ -127,15 +126,15 @@ class Office:
 
     # --- the clerk ------------------------------------------------------------------------------
 
-    async def applications(self, state: str) -> Sequence[Application]:
+    async def applications(self, state: str) -> Sequence[cases.Application]:
         """The applications in this state, oldest first."""
         async with self._db.read() as connection:
-            return await store.applications_in(connection, state)
+            return await cases.applications_in(connection, state)
 
     async def decide(self, application: str, decision: Decision) -> None:
         """Let a clerk decide an application that waits."""
         async with self._db.read() as connection:
-            found = await store.find_application(connection, application)
+            found = await cases.find_application(connection, application)
         if found is None:
             raise NotFound("no such application")
         if found.state != "waiting" or self._examination is None:

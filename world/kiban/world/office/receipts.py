@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kiban.gateway.contract import Receipt
 from kiban.shared.clock import Clock
 from kiban.shared.outbox import Outbox
-from kiban.world.office import store
+from kiban.world.office import cases
 from kiban.world.office.decisions import Decision
 
 TELL = "tell"
@@ -27,12 +27,12 @@ class Receipts:
     clock: Clock
 
     async def note(
-        self, connection: AsyncConnection, found: store.Application, decision: Decision
+        self, connection: AsyncConnection, found: cases.Application, decision: Decision
     ) -> bool:
         """Note a decision, or what followed on it; false if that was noted before, or cannot follow."""
         application, at = found.accepted.application, self.clock()
         event, message = decision.event, decision.message
-        if not await store.note_state(connection, application, event, message, at):
+        if not await cases.note_state(connection, application, event, message, at):
             return False
         told = Receipt(
             application=application,
