@@ -202,6 +202,26 @@ async def test_what_was_sent_is_forgotten_but_for_its_digest(store):
         assert (await rows.application("a" * 32, "hanako")).digest == "d" * 64
 
 
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("signed", "submitted"), ("received", "received"), ("decided", "decided")],
+)
+async def test_by_which_exchange_it_was_sent_is_noted_once_whatever_came_first(
+    store, before, after
+):
+    """An office's receipt can be read before the reply to the sending has come."""
+    async with store.begin() as rows:
+        await rows.open_application(application(before))
+
+    for number, noted in ((1, True), (2, False)):
+        async with store.begin() as rows:
+            assert await rows.delivered_by("a" * 32, f"{number:032x}", "f" * 64, at=NOON) is noted
+
+    async with store.read() as rows:
+        found = await rows.application("a" * 32, "hanako")
+    assert (found.state, found.exchange, found.leaf) == (after, f"{1:032x}", "f" * 64)
+
+
 async def test_a_citizens_own_record_is_read_page_by_page(store):
     async with store.begin() as rows:
         for number in range(60):

@@ -298,7 +298,7 @@ class Applying:
         async with self.store.read() as rows:
             application = await rows.application(name, body["person"])
             kept = await rows.frozen(name)
-        if kept is None or application.state != "signed":
+        if kept is None:
             return  # it arrived before, and only the note of it was lost
         procedure = self.procedures.find(application.procedure)
         request = SubmissionRequest(
@@ -321,15 +321,7 @@ class Applying:
     async def _arrived(self, application: Application, reply: SubmissionReply) -> None:
         at, name = self.clock(), application.id
         async with self.store.begin() as rows:
-            new = await rows.advance(
-                name,
-                "submitted",
-                leaving=("signed",),
-                at=at,
-                exchange=reply.exchange,
-                leaf=reply.leaf,
-            )
-            if new:
+            if await rows.delivered_by(name, reply.exchange, reply.leaf, at=at):
                 await rows.forget_text(name)
                 await rows.note(
                     application.person, "application-sent", application.procedure, at=at

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, case, select, update
 
-from kiban.portal.applications import OPEN, Application, Reference, State
+from kiban.portal.applications import OPEN, SENT, Application, Reference, State
 from kiban.portal.contract import ApplicationUnknown
 from kiban.portal.store.tables import APPLICATIONS
 from kiban.portal.store.transaction import PAGE, Transaction
@@ -75,6 +75,21 @@ class ApplicationRows(Transaction):
             update(APPLICATIONS)
             .where(APPLICATIONS.c.id == name, APPLICATIONS.c.state.in_(leaving))
             .values(state=state, changed_at=at, **values)
+        )
+        return bool(done.rowcount)
+
+    async def delivered_by(self, name: str, exchange: str, leaf: str, *, at: datetime) -> bool:
+        """Note by which exchange it was sent, also where the office's receipt came before; false if it was noted."""
+        c = APPLICATIONS.c
+        done = await self.connection.execute(
+            update(APPLICATIONS)
+            .where(c.id == name, c.exchange.is_(None), c.state.in_(SENT))
+            .values(
+                state=case((c.state == "signed", "submitted"), else_=c.state),
+                changed_at=at,
+                exchange=exchange,
+                leaf=leaf,
+            )
         )
         return bool(done.rowcount)
 
