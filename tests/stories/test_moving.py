@@ -5,6 +5,7 @@ She files one notice with her card and reserves the visit; at the counter of the
 them already.  Whoever needs the new address hears of it, and she sees who did.  One country for all of it.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -119,14 +120,17 @@ async def shown(citizen: Citizen, *records: str) -> dict[str, str]:
     return said
 
 
-async def until_it_heard(country: Country, office: Office) -> int:
-    """Let what is on its way go on until the office's gateway has heard something, and no longer."""
-    for _ in range(20):
-        for outbox in country._outboxes():
-            await outbox.drain()
-        if heard := await office.following.keep_up():
-            return heard
-    return 0
+async def until_it_heard(country: Country, member: str) -> int:
+    """Let what is on its way go on until the member's gateway has heard something; the clock stands meanwhile."""
+    async with asyncio.timeout(30):
+        while True:
+            for outbox in country._outboxes():
+                await outbox.drain()
+            feed = await country.apps[f"gateway:{member}"].state.gateway.read_changes(0)
+            if feed.changes:
+                await office(country, member).following.keep_up()
+                return len(feed.changes)
+            await asyncio.sleep(0.005)
 
 
 async def they_are_expected(move: Move) -> None:
@@ -139,7 +143,7 @@ async def they_are_expected(move: Move) -> None:
     move.asked = await files(hanako, OUT, to="藤沢市湘南台", movers=movers, on="2026-03-30")
     await hanako.signs()
     await hanako.sends()
-    move.heard = await until_it_heard(move.country, fujisawa)
+    move.heard = await until_it_heard(move.country, FUJISAWA)
     move.before = await move.clerk.expects()
     await move.country.settles()
     fujisawa.following.delay = drawn
