@@ -17,7 +17,7 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench import conversions, fanout, form, growth, inquiries, startup, status
+from tests.bench import conversions, fanout, form, growth, inquiries, moving, startup, status
 from tests.bench.machine import machine
 from tests.bench.measure import Row, Section
 from tests.bench.plan import Plan
@@ -39,6 +39,10 @@ async def _form(plan: Plan, place: Path) -> list[Section]:
     return [await form.run(plan, place)]
 
 
+async def _moving(plan: Plan, place: Path) -> list[Section]:
+    return [await moving.run(plan, place)]
+
+
 def _on_postgres(part: Callable[..., Awaitable[list[Section]]]) -> Part:
     async def run(plan: Plan, place: Path) -> list[Section]:
         async with postgres() as server:
@@ -55,6 +59,7 @@ PARTS: dict[str, Part] = {
     "status": _on_postgres(status.run),
     "startup": _startup,
     "form": _form,
+    "moving": _moving,
 }
 
 
