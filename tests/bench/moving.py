@@ -29,7 +29,7 @@ from tests.stories.sockets import RunningCountry
 
 GLANCE = 0.02
 PATIENCE = 60.0
-KNOWN = "SELECT count(*) FROM office_records WHERE item = ? AND \"values\" LIKE ?"
+KNOWN = 'SELECT count(*) FROM office_records WHERE item = ? AND "values" LIKE ?'
 
 
 async def run(plan: Plan, place: Path) -> Section:

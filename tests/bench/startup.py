@@ -1,10 +1,12 @@
 """
 The whole country in one process, as `kiban up` starts it: how long until everybody answers and has moved in.
 
-Measured from the command to the ready file, on SQLite: a new country, and the same one waking up again.
+Measured from the command to the ready file, on SQLite: a new country, the same one waking up again, and what each toy
+municipality more costs: an office with a gateway and a counter of its own, where nobody lives.
 """
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -14,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kiban.deploy.embedded import free_port_base
+from kiban.shared.identifiers import municipality_check_digit
+from kiban.world.cast import shipped_country
 from tests.bench import machine
 from tests.bench.measure import Row, Section
 from tests.bench.plan import Plan
@@ -21,6 +25,16 @@ from tests.stories.sockets import RunningCountry
 
 AIM = 15.0
 PATIENCE = 300.0
+TOYS = 16
+TOY = """\
+id = "{id}"
+name = {{ ja = "おもちゃの町{number}（模擬）", en = "Toy town {number} (SIMULATED)" }}
+domain = "municipality"
+municipality = "{code}"
+
+[[holds]]
+item = "resident-record"
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +51,14 @@ class Awake:
 
 
 @contextmanager
-def waking(data: Path, port_base: int) -> Iterator[Awake]:
+def waking(data: Path, port_base: int, country: Path | None = None) -> Iterator[Awake]:
     """Run `kiban up` until the block ends."""
     file = data.parent / "ready.json"
     file.unlink(missing_ok=True)
     command = [
         *(sys.executable, "-m", "kiban.deploy", "up"),
         *("--data", str(data), "--port-base", str(port_base), "--ready-file", str(file)),
+        *(("--country", str(country)) if country else ()),
     ]
     began = time.monotonic()
     with (data.parent / "up.log").open("w") as log:
@@ -68,11 +83,35 @@ def waking(data: Path, port_base: int) -> Iterator[Awake]:
 def run(plan: Plan, place: Path) -> Section:
     section = Section(f"kiban up, seconds until ready (aim {AIM:.0f})")
     data, ports = place / "up", free_port_base()
+    woken: list[Awake] = []
     for what in plan.pick(("a new country", "the same country again"), ("a new country",)):
         with waking(data, ports) as awake:
             section.rows.append(awake.row(what))
             section.notes.append(_memory(what, awake))
+            woken.append(awake)
+    if not plan.quick:
+        country = _with_toys(place / "toys")
+        with waking(place / "more", ports, country) as more:
+            section.rows.append(more.row(f"a new country with {TOYS} municipalities more"))
+            section.notes.append(_each(more, woken[0]))
     return section
+
+
+def _with_toys(place: Path) -> Path:
+    """The country that ships, with toy municipalities in it."""
+    shutil.copytree(shipped_country(), place)
+    for number in range(1, TOYS + 1):
+        code = f"139{number:02}"  # of the right form, and nobody's
+        code += str(municipality_check_digit(code))
+        text = TOY.format(id=f"toy-{number}", number=number, code=code)
+        (place / "agencies" / f"toy-{number}.toml").write_text(text, encoding="utf-8")
+    return place
+
+
+def _each(more: Awake, fewer: Awake) -> str:
+    """What one toy municipality costs."""
+    memory = (more.memory["VmRSS"] - fewer.memory["VmRSS"]) / TOYS
+    return f"each toy municipality: {memory:.1f} MiB, {(more.cpu - fewer.cpu) / TOYS:.2f} s of processor time"
 
 
 def _memory(what: str, awake: Awake) -> str:
