@@ -7,6 +7,9 @@ BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --no-deps
 LOCK   := uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --python-version 3.11
 
+# Whoever starts is spared compiling what another process has compiled: it takes longer than all else that a start takes.
+export PYTHONDONTWRITEBYTECODE :=
+
 .PHONY: help demo up test kills check contracts bench lock clean
 
 help:  ## these lines
