@@ -97,7 +97,7 @@ async def test_a_saved_proof_holds_for_a_program_that_knows_nothing_of_the_porta
 async def test_a_line_is_open_only_to_its_person(country):
     hanako, taro = await at_the_form(country), await arrives(country, "taro")
     await country.settles()
-    await hanako.history()
+    await goes(hanako, "/history")
     own = next(link.href for link in hanako.page.markup.links if "/history/" in link.href)
 
     assert (await goes(taro, own)).status == 404
