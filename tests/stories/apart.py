@@ -17,6 +17,8 @@ from kiban.deploy.premises import file_name
 from kiban.shared.http import AiohttpHttp, get_json
 from kiban.shared.problems import Problem
 from kiban.world.cast import shipped_country
+from kiban.world.clerk import Clerk
+from kiban.world.counter.app import HOME
 from tests.stories.sockets import started
 
 PATIENCE = 60.0  # seconds that a role may take to answer
@@ -37,11 +39,19 @@ class Apart:
 
     def __post_init__(self) -> None:
         origins = {self.origin(role) for role in self.settled.roles}
+        origins |= {self.settled.counter_origin(each) for each in self.settled.country.agencies}
         here = {origin: f"http://127.0.0.1:{origin.rpartition(':')[2]}" for origin in origins}
         self.http = AiohttpHttp(here, timeout=PAGE)
 
     def origin(self, role: str) -> str:
         return self.settled.premises.origin(role)
+
+    def clerk(self, city: str) -> Clerk | None:
+        """Somebody at a municipality's counter, if a story leads there."""
+        if not city:
+            return None
+        key = self.settled.premises.secret(f"clerk-{city}")
+        return Clerk(self.settled.counter_origin(city) + HOME, key, self.http)
 
     def log(self, role: str) -> Path:
         return self.settled.premises.place.parent / f"{file_name(role)}.log"

@@ -76,7 +76,9 @@ ERRANDS = {
         again=False,
     ),
 }
-"""Every story by its name."""
+"""Stories by their names; on containers all of them are told to one country."""
+STORIES = {**ERRANDS, "moving": MOVING}
+"""Every story.  Who has moved before can sign no notice of moving out, so each needs a country of its own."""
 
 
 @dataclass(slots=True)

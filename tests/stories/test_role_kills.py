@@ -17,7 +17,7 @@ from kiban.world import cast
 from kiban.world.cast import shipped_country
 from kiban.world.citizen import Citizen
 from tests.stories.apart import Apart, apart
-from tests.stories.errands import AWAY, ERRANDS, Visitor
+from tests.stories.errands import AWAY, STORIES, Visitor
 
 if "kills" not in os.environ.get("KIBAN_REQUIRE", ""):
     pytest.skip("NO KILLS OF SINGLE ROLES: `make kills` does them", allow_module_level=True)
@@ -30,13 +30,14 @@ GLIMPSE = 3.0  # seconds for which somebody tries while a role is dead
 
 
 def visitor(country: Apart, story: str) -> Visitor:
-    errand = ERRANDS[story]
+    errand = STORIES[story]
     person = cast.load_checked(country.settled.folder).people[errand.persona]
-    return Visitor(Citizen(person, country.http, country.origin("portal")), errand)
+    citizen = Citizen(person, country.http, country.origin("portal"))
+    return Visitor(citizen, errand, country.clerk(errand.counter))
 
 
 @pytest.mark.parametrize("role", ROLES)
-@pytest.mark.parametrize("story", ERRANDS)
+@pytest.mark.parametrize("story", STORIES)
 async def test_a_role_is_killed_at_every_step_and_the_story_goes_on(
     data, postal_data, story, role
 ) -> None:
