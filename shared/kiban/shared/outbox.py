@@ -66,6 +66,8 @@ _PASSING = frozenset({408, 425, 429, 503})  # refusals that end by themselves
 _FIRST_DELAY = timedelta(seconds=1)
 _LONGEST_DELAY = timedelta(minutes=5)
 _LEASE = timedelta(seconds=10)
+_IDLE = 5.0
+"""Seconds until a courier with nothing to carry looks again: what another copy wrote and left is found then."""
 _RENEWAL = 3.0  # seconds: a lease outlives two renewals that are late
 _DELIVERY = 30.0  # seconds one hand-over may take
 
@@ -188,8 +190,10 @@ class Outbox:
         self._rounds = 0
         self._woken = asyncio.Event()
         self._noting: Gathering[_Outcome, None] = Gathering(self._note)
-        # Made once: making it costs more than asking for it, and an idle courier asks every second.
+        # Made once: making it costs more than asking for it.
         self._puts = insert_new(table)
+        c = table.c
+        self._open = select(c.id).where(c.done_at.is_(None), c.dead_at.is_(None)).limit(1)
         self._claims_all = _claiming(table)
         self._claims_some = _claiming(table, table.c.topic.in_(bindparam("topics", expanding=True)))
 
@@ -219,16 +223,24 @@ class Outbox:
         """Deliver for ever; cancel to stop."""
         while True:
             self._woken.clear()
+            pause = self._poll
             try:
                 await self.drain()
+                if not await self._is_waiting():
+                    pause = max(pause, _IDLE)
             except* DatabaseAway:
                 _log.warning("the outbox waits for its database")
             try:
-                async with asyncio.timeout(self._poll):
+                async with asyncio.timeout(pause):
                     await self._woken.wait()
             except TimeoutError:
                 continue
             await asyncio.sleep(self._pause)
+
+    async def _is_waiting(self) -> bool:
+        """Whether any row is still to be delivered, now or later."""
+        async with self._db.look() as connection:
+            return (await connection.execute(self._open)).first() is not None
 
     async def drain(self) -> int:
         """Deliver until nothing is due; say how many rows were tried."""
