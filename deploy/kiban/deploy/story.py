@@ -176,23 +176,18 @@ class Teller:
     async def _sees_the_log(self) -> None:
         async with self._step("8", "See the log") as step:
             entries = await self.citizen.history()
-            links = [
-                link.href for link in self.citizen.page.markup.links if "/history/" in link.href
-            ]
-            leaves = [href.rpartition("/")[2] for href in links]
-            _check(
-                len(entries) == len(leaves) > 0, "the history does not show a proof for each line"
-            )
+            _check(bool(entries), "the history shows nothing")
             vkey = (await read_directory(self.house.http, self.house.origin("core"))).log_key
-            for entry, leaf in zip(entries, leaves, strict=True):
-                _check(entry["verified"] == "yes", f"the portal could not prove {leaf}")
-                self.story.lines.append(await self._proven(entry, leaf, verifier.read_key(vkey)))
+            for entry in entries:
+                _check(entry["verified"] == "yes", f"the portal could not prove {entry['leaf']}")
+                self.story.lines.append(await self._proven(entry, verifier.read_key(vkey)))
             step.tell(
                 f"{len(entries)} exchanges about her; each was verified against the log's signed tree."
             )
 
-    async def _proven(self, entry: dict[str, str], leaf: str, key: verifier.Key) -> ProvenLine:
+    async def _proven(self, entry: dict[str, str], key: verifier.Key) -> ProvenLine:
         """Verify one line by the file that stands alone, with a proof fetched from the core itself."""
+        leaf = entry["leaf"]
         url = f"{self.house.origin('core')}/proofs/inclusion?leaf={leaf}"
         proof = InclusionProof.model_validate(await get_json(self.house.http, url))
         head = verifier.open_checkpoint(proof.checkpoint, key)
