@@ -13,12 +13,12 @@ from starlette.responses import Response, StreamingResponse
 
 from kiban.shared.app import (
     Access,
-    Operator,
     add_pages,
     anyone,
     declared_access,
     every_route,
     operations,
+    operator,
     service,
 )
 from kiban.shared.http import HttpxHttp
@@ -347,9 +347,15 @@ async def test_routes_of_an_included_router_declare_by_the_router(clock):
     assert app.openapi()["paths"]["/inner/leaves"]["get"]["x-access"] == "guest"
 
 
-def test_an_operators_key_is_not_empty():
-    with pytest.raises(ValueError, match="empty"):
-        Operator("")
+async def test_a_service_does_not_start_with_an_operator_who_has_no_key(clock):
+    app = service("Tea house", role="tea", clock=clock, operator_key="")
+
+    @app.get("/till", dependencies=[Depends(operator)])
+    async def read_till() -> None: ...
+
+    with pytest.raises(LookupError, match="no key"):
+        async with app.router.lifespan_context(app):
+            pass
 
 
 def test_two_operations_of_one_name_are_refused(app):

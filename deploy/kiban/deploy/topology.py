@@ -112,7 +112,7 @@ def gateway(house: House, member: str) -> FastAPI:
     move_in(app, office, people, around)
     if office.agency.municipality:
         open_counter(app, office, people, around, counter_settings(house, member))
-    faults = make_unreliable(app, house.clock, settings.operator_key)
+    faults = make_unreliable(app, house.clock)
     if member == house.country.resident_network:
         move_vault_in(
             app,

@@ -60,21 +60,20 @@ class Bearer(Access[None]):
 
 
 class Operator(Access[None]):
-    """Whoever runs this role: holds its bearer key."""
+    """Whoever runs this role: holds its bearer key (`app.state.operator_key`)."""
 
     name = "operator"
 
-    def __init__(self, key: str) -> None:
-        if not key:
-            raise ValueError("an operator's key may not be empty")
-        self._key = key.encode()
-
     async def __call__(self, request: Request) -> None:
+        key: str = request.app.state.operator_key
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer":
             raise Unauthenticated("no operator's key was sent", expected="Authorization: Bearer")
-        if not hmac.compare_digest(given.strip().encode(), self._key):
+        if not hmac.compare_digest(given.strip().encode(), key.encode()):
             raise Unauthenticated("this is not the operator's key")
+
+
+operator = Operator()
 
 
 def _accesses(dependant: Dependant) -> Iterator[Access[object]]:

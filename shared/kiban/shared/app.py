@@ -21,7 +21,7 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from pydantic import BaseModel
@@ -29,10 +29,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from kiban.shared import clock as clocks
 from kiban.shared import mistakes, trace
-from kiban.shared.access import Access, Anyone, Operator, anyone, declared_access
+from kiban.shared.access import Access, Anyone, Operator, anyone, declared_access, operator
 from kiban.shared.batches import Asked, Batch, Given, Part, Told
-from kiban.shared.clock import Clock, clock_routes
+from kiban.shared.clock import Clock
 from kiban.shared.pages import Pages
 from kiban.shared.problems import (
     Forbidden,
@@ -45,7 +46,7 @@ from kiban.shared.problems import (
     TooMany,
     Unauthenticated,
 )
-from kiban.shared.trace import Spans, Tracing, span_routes
+from kiban.shared.trace import Spans, Tracing
 
 __all__ = [
     "Access",
@@ -57,6 +58,7 @@ __all__ = [
     "each",
     "every_route",
     "operations",
+    "operator",
     "service",
 ]
 
@@ -138,7 +140,7 @@ def service(
         redoc_url=None,
         openapi_url=None,  # a route of ours below, which declares its access like any other
         redirect_slashes=False,
-        lifespan=_checked(lifespan),
+        lifespan=_checked(lifespan, operated=bool(operator_key)),
         responses={"default": _PROBLEM_RESPONSE},
         generate_unique_id_function=lambda route: route.name,
     )
@@ -150,14 +152,14 @@ def service(
         app.add_exception_handler(kind, answer)
     app.add_middleware(Tracing, spans=spans)
     app.add_middleware(Door, answer=answer, body_limit=body_limit)
-    _plumbing(app, Health(role=role, version=app.version, clock=clock()), clock)
+    app.state.role, app.state.clock, app.state.spans, app.state.sites = role, clock, spans, sites
+    app.include_router(plumbing)
     if operator_key:
-        clock_routes(app, clock, operator_key)
-        span_routes(app, spans, operator_key)
+        app.state.operator_key = operator_key
+        app.include_router(clocks.routes)
+        app.include_router(trace.routes)
     if site:
         site.install(app)
-    app.state.spans = spans
-    app.state.sites = sites
     return app
 
 
@@ -168,24 +170,29 @@ def add_pages(app: FastAPI, pages: Pages, *, under: str) -> None:
     pages.install(app)
 
 
-def _plumbing(app: FastAPI, health: Health, clock: Clock) -> None:
-    @app.get("/health", tags=[PLUMBING], dependencies=[Depends(anyone)])
-    async def read_health() -> Health:
-        """Say that this role answers."""
-        return health.model_copy(update={"clock": clock()})
-
-    @app.get("/openapi.json", include_in_schema=False, dependencies=[Depends(anyone)])
-    async def read_openapi() -> Response:
-        return Response(json.dumps(app.openapi()), media_type="application/json")
+plumbing = APIRouter(tags=[PLUMBING], dependencies=[Depends(anyone)])
 
 
-def _checked(lifespan: Lifespan | None) -> Lifespan:
-    """Refuse to start with a route that does not declare its access."""
+@plumbing.get("/health")
+async def read_health(request: Request) -> Health:
+    """Say that this role answers."""
+    app: FastAPI = request.app
+    return Health(role=app.state.role, version=app.version, clock=app.state.clock())
+
+
+@plumbing.get("/openapi.json", include_in_schema=False)
+async def read_openapi(request: Request) -> Response:
+    return Response(json.dumps(request.app.openapi()), media_type="application/json")
+
+
+def _checked(lifespan: Lifespan | None, *, operated: bool) -> Lifespan:
+    """Refuse to start with a route that does not declare its access, or is an operator's whom nobody knows."""
 
     @asynccontextmanager
     async def checked(app: FastAPI) -> AsyncIterator[None]:
         for route in every_route(app):
-            declared_access(route)
+            if declared_access(route) == Operator.name and not operated:
+                raise LookupError(f"{route.path} is the operator's, who has no key here")
         if lifespan is None:
             yield
         else:

@@ -10,10 +10,10 @@ Refused: times without a zone, years before 2000 or after 2200, a setting that s
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
-from kiban.shared.access import Operator, anyone
+from kiban.shared.access import anyone, operator
 from kiban.shared.problems import Problem
 
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -86,23 +86,25 @@ class ClockReading(BaseModel):
     offset_seconds: float
 
 
-def clock_routes(app: FastAPI, clock: Clock, operator_key: str) -> None:
-    """Add GET and PUT /clock.  `service()` does so itself where it is given an operator's key."""
-    operator = Operator(operator_key)
+routes = APIRouter(tags=["plumbing"])
+"""GET and PUT /clock, of `app.state.clock`; `service()` adds them where it is given an operator's key."""
 
-    def reading() -> ClockReading:
-        return ClockReading(at=clock(), offset_seconds=clock.offset.total_seconds())
 
-    @app.get("/clock", tags=["plumbing"], dependencies=[Depends(anyone)])
-    async def read_clock() -> ClockReading:
-        """Tell the country's time."""
-        return reading()
+@routes.get("/clock", dependencies=[Depends(anyone)])
+async def read_clock(request: Request) -> ClockReading:
+    """Tell the country's time."""
+    return _reading(request.app.state.clock)
 
-    @app.put("/clock", tags=["plumbing"], dependencies=[Depends(operator)])
-    async def set_clock(setting: ClockSetting) -> ClockReading:
-        """Move the country's time."""
-        move(clock, setting)
-        return reading()
+
+@routes.put("/clock", dependencies=[Depends(operator)])
+async def set_clock(setting: ClockSetting, request: Request) -> ClockReading:
+    """Move the country's time."""
+    move(request.app.state.clock, setting)
+    return _reading(request.app.state.clock)
+
+
+def _reading(clock: Clock) -> ClockReading:
+    return ClockReading(at=clock(), offset_seconds=clock.offset.total_seconds())
 
 
 def move(clock: Clock, setting: ClockSetting) -> None:

@@ -8,13 +8,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Path
+from fastapi import APIRouter, Depends, Path, Request
 from pydantic import BaseModel
 
-from kiban.shared.access import Operator
+from kiban.shared.access import operator
 from kiban.shared.outbox import Outbox
 from kiban.shared.problems import NotFound
-from kiban.shared.settings import Secret
 
 Outboxes = dict[str, Callable[[], Outbox]]
 
@@ -34,38 +33,44 @@ class DeadLetters(BaseModel):
     letters: list[DeadLetter]
 
 
-def add_routes(app: FastAPI, outboxes: Outboxes, operator_key: Secret) -> None:
-    """Show and release what lies in these outboxes."""
-    operator = [Depends(Operator(operator_key.reveal()))]
+routes = APIRouter(dependencies=[Depends(operator)])
+"""Show and release what lies in `app.state.outboxes`."""
 
-    @app.get("/dead-letters", operation_id="list_dead_letters", dependencies=operator)
-    async def list_dead_letters() -> DeadLetters:
-        """Every letter that its receiver refused for good, oldest first."""
-        return DeadLetters(
-            letters=[
-                DeadLetter(
-                    outbox=name,
-                    number=one.id,
-                    topic=one.topic,
-                    key=one.key,
-                    dead_at=one.dead_at,
-                    problem=one.problem,
-                )
-                for name, outbox in outboxes.items()
-                for one in await outbox().dead()
-            ]
-        )
 
-    @app.post(
-        "/dead-letters/{outbox}/{number}/release",
-        operation_id="release_dead_letter",
-        dependencies=operator,
-        status_code=204,
+def _outboxes(request: Request) -> Outboxes:
+    found: Outboxes = request.app.state.outboxes
+    return found
+
+
+@routes.get("/dead-letters", operation_id="list_dead_letters")
+async def list_dead_letters(request: Request) -> DeadLetters:
+    """Every letter that its receiver refused for good, oldest first."""
+    return DeadLetters(
+        letters=[
+            DeadLetter(
+                outbox=name,
+                number=one.id,
+                topic=one.topic,
+                key=one.key,
+                dead_at=one.dead_at,
+                problem=one.problem,
+            )
+            for name, outbox in _outboxes(request).items()
+            for one in await outbox().dead()
+        ]
     )
-    async def release_dead_letter(
-        outbox: str, number: Annotated[int, Path(ge=1, lt=1 << 63)]
-    ) -> None:
-        """Let a letter be tried again."""
-        if outbox not in outboxes:
-            raise NotFound("this role has no such outbox", sent=outbox)
-        await outboxes[outbox]().release(number)
+
+
+@routes.post(
+    "/dead-letters/{outbox}/{number}/release",
+    operation_id="release_dead_letter",
+    status_code=204,
+)
+async def release_dead_letter(
+    outbox: str, number: Annotated[int, Path(ge=1, lt=1 << 63)], request: Request
+) -> None:
+    """Let a letter be tried again."""
+    outboxes = _outboxes(request)
+    if outbox not in outboxes:
+        raise NotFound("this role has no such outbox", sent=outbox)
+    await outboxes[outbox]().release(number)

@@ -20,11 +20,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Query
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import BaseModel
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from kiban.shared.access import Operator
+from kiban.shared.access import operator
 from kiban.shared.clock import Clock
 
 _TRACEPARENT = re.compile(
@@ -228,12 +228,16 @@ class SpansSeen(BaseModel):
     next: int
 
 
-def span_routes(app: FastAPI, spans: Spans, operator_key: str) -> None:
-    """Add GET /spans for the operator."""
+routes = APIRouter(tags=["plumbing"])
+"""GET /spans, of `app.state.spans`; `service()` adds it where it is given an operator's key."""
 
-    @app.get("/spans", tags=["plumbing"], dependencies=[Depends(Operator(operator_key))])
-    async def read_spans(after: Annotated[int, Query(ge=0, le=2**53)] = 0) -> SpansSeen:
-        """Read the spans that ended after the given number."""
-        since = after if after <= spans.last else 0  # this role has begun anew since
-        found = [SpanSeen.model_validate(span, from_attributes=True) for span in spans.after(since)]
-        return SpansSeen(spans=found, next=found[-1].number if found else since)
+
+@routes.get("/spans", dependencies=[Depends(operator)])
+async def read_spans(
+    request: Request, after: Annotated[int, Query(ge=0, le=2**53)] = 0
+) -> SpansSeen:
+    """Read the spans that ended after the given number."""
+    spans: Spans = request.app.state.spans
+    since = after if after <= spans.last else 0  # this role has begun anew since
+    found = [SpanSeen.model_validate(span, from_attributes=True) for span in spans.after(since)]
+    return SpansSeen(spans=found, next=found[-1].number if found else since)

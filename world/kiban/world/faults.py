@@ -15,15 +15,14 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from kiban.shared.access import Operator
+from kiban.shared.access import operator
 from kiban.shared.clock import Clock
 from kiban.shared.http import Http
 from kiban.shared.members import Identity
 from kiban.shared.problems import Problem
-from kiban.shared.settings import Secret
 from kiban.world.misbehaviours import Door, Forgery, Line, Switches, forging
 from kiban.world.people import People
 
@@ -167,7 +166,7 @@ class LossReport(Protocol):
     async def report_loss(self, persona: str) -> None: ...
 
 
-def make_unreliable(app: FastAPI, clock: Clock, operator_key: Secret) -> Faults:
+def make_unreliable(app: FastAPI, clock: Clock) -> Faults:
     """Put a gateway's application (`app.state.gateway`) among switches; all are off.  Call it before it starts."""
     gateway: Gateway = app.state.gateway
     switches, faults = Switches(), Faults()
@@ -178,7 +177,8 @@ def make_unreliable(app: FastAPI, clock: Clock, operator_key: Secret) -> Faults:
     faults.add(_late(switches))
     faults.add(_forged(gateway))
     faults.add(_replayed(gateway, switches, line))
-    add_routes(app, faults, operator_key)
+    app.state.faults = faults
+    app.include_router(routes)
     return faults
 
 
@@ -246,24 +246,33 @@ def _replayed(gateway: Gateway, switches: Switches, line: Line) -> Fault:
     return Fault("permit-replayed", REPLAYED, on, off)
 
 
-def add_routes(app: FastAPI, faults: Faults, operator_key: Secret) -> None:
-    """Add the operator's switches."""
-    operator = [Depends(Operator(operator_key.reveal()))]
-    app.state.faults = faults
+routes = APIRouter(tags=["plumbing"], dependencies=[Depends(operator)])
+"""The operator's switches, of `app.state.faults`."""
 
-    @app.get("/faults", tags=["plumbing"], dependencies=operator)
-    async def list_faults() -> FaultList:
-        """List what this role can do wrong, and what is switched on."""
-        return FaultList(faults=faults.readings())
 
-    @app.put("/faults/{name}", tags=["plumbing"], dependencies=operator)
-    async def switch_fault_on(name: str, setting: FaultSetting | None = None) -> FaultList:
-        """Misbehave from now on."""
-        await faults.switch_on(name, setting)
-        return FaultList(faults=faults.readings())
+@routes.get("/faults")
+async def list_faults(request: Request) -> FaultList:
+    """List what this role can do wrong, and what is switched on."""
+    return _list(request.app.state.faults)
 
-    @app.delete("/faults/{name}", tags=["plumbing"], dependencies=operator)
-    async def switch_fault_off(name: str) -> FaultList:
-        """Behave again."""
-        await faults.switch_off(name)
-        return FaultList(faults=faults.readings())
+
+@routes.put("/faults/{name}")
+async def switch_fault_on(
+    name: str, request: Request, setting: FaultSetting | None = None
+) -> FaultList:
+    """Misbehave from now on."""
+    faults: Faults = request.app.state.faults
+    await faults.switch_on(name, setting)
+    return _list(faults)
+
+
+@routes.delete("/faults/{name}")
+async def switch_fault_off(name: str, request: Request) -> FaultList:
+    """Behave again."""
+    faults: Faults = request.app.state.faults
+    await faults.switch_off(name)
+    return _list(faults)
+
+
+def _list(faults: Faults) -> FaultList:
+    return FaultList(faults=faults.readings())

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Request
 from pydantic import BaseModel
 
 from kiban.gateway.contract import Acquisition, PersonReply
@@ -210,20 +210,24 @@ async def _nobody(_: AsyncExitStack) -> None:
 def _tells_progress(app: FastAPI, part: str) -> Progress:
     """One more part of the population at this role; the first adds the route that tells of all."""
     progress = Progress()
-    parts: dict[str, Progress] | None = getattr(app.state, "population", None)
-    if parts is None:
-        parts = app.state.population = {}
-
-        @app.get("/population", tags=["plumbing"], dependencies=[Depends(anyone)])
-        async def read_population() -> PopulationReply:
-            """Say how far this role's part of the population has come."""
-            return PopulationReply(
-                settled=all(each.settled.is_set() for each in parts.values()),
-                problems=[each.problem for each in parts.values() if each.problem],
-            )
-
-    parts[part] = progress
+    if not hasattr(app.state, "population"):
+        app.state.population = {}
+        app.include_router(routes)
+    app.state.population[part] = progress
     return progress
+
+
+routes = APIRouter(tags=["plumbing"], dependencies=[Depends(anyone)])
+
+
+@routes.get("/population")
+async def read_population(request: Request) -> PopulationReply:
+    """Say how far this role's part of the population has come."""
+    parts: dict[str, Progress] = request.app.state.population
+    return PopulationReply(
+        settled=all(each.settled.is_set() for each in parts.values()),
+        problems=[each.problem for each in parts.values() if each.problem],
+    )
 
 
 async def settled(app: FastAPI) -> None:

@@ -139,8 +139,8 @@ def create_app(
     app.state.gateway = gateway
     app.state.members = members_of(gateway)
     app.include_router(routes)
+    app.include_router(dead_letters.routes)
     app.state.outboxes = {"gateway": lambda: gateway.standing.outbox}
-    dead_letters.add_routes(app, app.state.outboxes, settings.operator_key)
     return app
 
 

@@ -29,7 +29,7 @@ from kiban.mesh.contract import (
 )
 from kiban.mesh.core import Core
 from kiban.mesh.settings import CoreSettings
-from kiban.shared.access import Operator, anyone
+from kiban.shared.access import anyone, operator
 from kiban.shared.app import each, service
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
@@ -76,7 +76,6 @@ def _member_routes(app: FastAPI, core: Core) -> None:
         only=frozenset({core.country.portal}),
         name="portal",
     )
-    operator = Operator(core.settings.operator_key.reveal())
 
     @app.put("/members/{name}", operation_id="enrol")
     async def enrol(

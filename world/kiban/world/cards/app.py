@@ -22,7 +22,7 @@ from kiban.identity.authority.contract import (
 from kiban.identity.login.client import LoginForCards
 from kiban.identity.login.contract import OtherPersonsCard
 from kiban.shared import encoding
-from kiban.shared.access import Bearer, Operator, anyone
+from kiban.shared.access import Bearer, anyone, operator
 from kiban.shared.app import service
 from kiban.shared.clock import Clock
 from kiban.shared.csrf import CSRF
@@ -313,7 +313,6 @@ def _reader_routes(app: FastAPI, cards: Cards, taps: Taps) -> None:
 
 
 def _counter_routes(app: FastAPI, table: Table, settings: CardsSettings) -> None:
-    operator = Operator(settings.operator_key.reveal())
     counters = Counters(settings.counter_key)
 
     @app.post("/cards/{persona}/pin", dependencies=[Depends(operator)], status_code=204)

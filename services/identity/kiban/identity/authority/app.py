@@ -52,7 +52,7 @@ from kiban.identity.authority.office import PACKAGE, Office, open_office
 from kiban.identity.authority.settings import Settings
 from kiban.identity.authority.store import By
 from kiban.shared import trace
-from kiban.shared.access import Operator, anyone, declared_access
+from kiban.shared.access import anyone, declared_access, operator
 from kiban.shared.app import service
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
@@ -195,7 +195,7 @@ def create_app(
     _issue_routes(app, house, settings, clock)
     _verification_routes(app, house, settings, clock)
     _member_routes(app, house)
-    _operator_routes(app, house, settings)
+    _operator_routes(app, house)
     app.add_middleware(FromMemory, house=house)
     return app
 
@@ -395,15 +395,13 @@ def _parameter(name: str) -> dict[str, Any]:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
 
-def _operator_routes(app: FastAPI, house: House, settings: Settings) -> None:
-    operator = Depends(Operator(settings.operator_key.reveal()))
-
-    @app.get("/intents", dependencies=[operator])
+def _operator_routes(app: FastAPI, house: House) -> None:
+    @app.get("/intents", dependencies=[Depends(operator)])
     async def list_open_intents() -> OpenIntents:
         """List what was about to be signed and is possibly issued."""
         return await house.office.open_intents()
 
-    @app.get("/acts", dependencies=[operator])
+    @app.get("/acts", dependencies=[Depends(operator)])
     async def list_acts(after: Number = 0) -> Acts:
         """Read the authority's own record of what it was asked to do."""
         return await house.office.acts(after)

@@ -44,7 +44,7 @@ from kiban.identity.login.pages import (
 )
 from kiban.identity.login.settings import LoginSettings
 from kiban.identity.login.store import AccessToken
-from kiban.shared.access import Access, Operator, anyone
+from kiban.shared.access import Access, anyone, operator
 from kiban.shared.app import problem_response, service
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
@@ -155,7 +155,6 @@ async def _sent_back(_: Request, error: Exception) -> Response:
 def _provider_routes(app: FastAPI, office: Office, settings: LoginSettings) -> None:
     client = ClientAccess(office)
     person = TokenAccess(office, "openid")
-    operator = Operator(settings.operator_key.reveal())
     browser = browser_cookie(settings)
 
     @app.get(f"{REALM}/.well-known/openid-configuration", dependencies=[Depends(anyone)])
