@@ -21,7 +21,7 @@ from importlib.metadata import version
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute, RouteContext, iter_route_contexts
 from pydantic import BaseModel
@@ -46,6 +46,7 @@ from kiban.shared.problems import (
     TooMany,
     Unauthenticated,
 )
+from kiban.shared.routes import PLUMBING, PROBLEM_RESPONSES, named, shared_routes, take
 from kiban.shared.trace import Spans, Tracing
 
 __all__ = [
@@ -65,7 +66,6 @@ __all__ = [
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 MEBIBYTE = 1 << 20
-PLUMBING = "plumbing"  # the tag of what every role has, so that a client need not repeat it
 _log = logging.getLogger("kiban")
 _HTTP = {
     401: Unauthenticated,
@@ -86,12 +86,6 @@ _PROBLEM_SCHEMA = {
     },
     "required": ["type", "title", "status"],
     "additionalProperties": True,
-}
-_PROBLEM_RESPONSE = {
-    "description": "A problem (RFC 9457)",
-    "content": {
-        "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
-    },
 }
 
 
@@ -141,8 +135,8 @@ def service(
         openapi_url=None,  # a route of ours below, which declares its access like any other
         redirect_slashes=False,
         lifespan=_checked(lifespan, operated=bool(operator_key)),
-        responses={"default": _PROBLEM_RESPONSE},
-        generate_unique_id_function=lambda route: route.name,
+        responses=PROBLEM_RESPONSES,
+        generate_unique_id_function=named,
     )
     site = Pages("kiban.shared") if pages is True else pages or None
     sites = {"": site} if site else {}
@@ -153,11 +147,10 @@ def service(
     app.add_middleware(Tracing, spans=spans)
     app.add_middleware(Door, answer=answer, body_limit=body_limit)
     app.state.role, app.state.clock, app.state.spans, app.state.sites = role, clock, spans, sites
-    app.include_router(plumbing)
+    take(app, plumbing)
     if operator_key:
         app.state.operator_key = operator_key
-        app.include_router(clocks.routes)
-        app.include_router(trace.routes)
+        take(app, clocks.routes, trace.routes)
     if site:
         site.install(app)
     return app
@@ -170,7 +163,7 @@ def add_pages(app: FastAPI, pages: Pages, *, under: str) -> None:
     pages.install(app)
 
 
-plumbing = APIRouter(tags=[PLUMBING], dependencies=[Depends(anyone)])
+plumbing = shared_routes(tags=[PLUMBING], dependencies=[Depends(anyone)])
 
 
 @plumbing.get("/health")

@@ -10,11 +10,12 @@ Refused: times without a zone, years before 2000 or after 2200, a setting that s
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import Depends, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from kiban.shared.access import anyone, operator
 from kiban.shared.problems import Problem
+from kiban.shared.routes import PLUMBING, shared_routes
 
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 LAST = datetime(2200, 1, 1, tzinfo=UTC)
@@ -86,7 +87,7 @@ class ClockReading(BaseModel):
     offset_seconds: float
 
 
-routes = APIRouter(tags=["plumbing"])
+routes = shared_routes(tags=[PLUMBING])
 """GET and PUT /clock, of `app.state.clock`; `service()` adds them where it is given an operator's key."""
 
 

@@ -8,12 +8,13 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Request
+from fastapi import Depends, Path, Request
 from pydantic import BaseModel
 
 from kiban.shared.access import operator
 from kiban.shared.outbox import Outbox
 from kiban.shared.problems import NotFound
+from kiban.shared.routes import shared_routes
 
 Outboxes = dict[str, Callable[[], Outbox]]
 
@@ -33,7 +34,7 @@ class DeadLetters(BaseModel):
     letters: list[DeadLetter]
 
 
-routes = APIRouter(dependencies=[Depends(operator)])
+routes = shared_routes(dependencies=[Depends(operator)])
 """Show and release what lies in `app.state.outboxes`."""
 
 

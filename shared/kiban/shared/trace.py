@@ -20,12 +20,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import Depends, Query, Request
 from pydantic import BaseModel
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from kiban.shared.access import operator
 from kiban.shared.clock import Clock
+from kiban.shared.routes import PLUMBING, shared_routes
 
 _TRACEPARENT = re.compile(
     rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-[0-9a-f]{2}"
@@ -228,7 +229,7 @@ class SpansSeen(BaseModel):
     next: int
 
 
-routes = APIRouter(tags=["plumbing"])
+routes = shared_routes(tags=[PLUMBING])
 """GET /spans, of `app.state.spans`; `service()` adds it where it is given an operator's key."""
 
 

@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Annotated, Protocol
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from kiban.shared.access import operator
@@ -23,6 +23,7 @@ from kiban.shared.clock import Clock
 from kiban.shared.http import Http
 from kiban.shared.members import Identity
 from kiban.shared.problems import Problem
+from kiban.shared.routes import PLUMBING, shared_routes, take
 from kiban.world.misbehaviours import Door, Forgery, Line, Switches, forging
 from kiban.world.people import People
 
@@ -178,7 +179,7 @@ def make_unreliable(app: FastAPI, clock: Clock) -> Faults:
     faults.add(_forged(gateway))
     faults.add(_replayed(gateway, switches, line))
     app.state.faults = faults
-    app.include_router(routes)
+    take(app, routes)
     return faults
 
 
@@ -246,7 +247,7 @@ def _replayed(gateway: Gateway, switches: Switches, line: Line) -> Fault:
     return Fault("permit-replayed", REPLAYED, on, off)
 
 
-routes = APIRouter(tags=["plumbing"], dependencies=[Depends(operator)])
+routes = shared_routes(tags=[PLUMBING], dependencies=[Depends(operator)])
 """The operator's switches, of `app.state.faults`."""
 
 

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from pydantic import BaseModel
 
 from kiban.gateway.contract import Acquisition, PersonReply
@@ -28,6 +28,7 @@ from kiban.shared.keyring import Wrapping
 from kiban.shared.membership import Members, SignedHttp
 from kiban.shared.pages import Pages
 from kiban.shared.problems import Problem
+from kiban.shared.routes import PLUMBING, shared_routes, take
 from kiban.shared.settings import Secret
 from kiban.world.cards.client import CardsForCounters
 from kiban.world.cast import Cast
@@ -212,12 +213,12 @@ def _tells_progress(app: FastAPI, part: str) -> Progress:
     progress = Progress()
     if not hasattr(app.state, "population"):
         app.state.population = {}
-        app.include_router(routes)
+        take(app, routes)
     app.state.population[part] = progress
     return progress
 
 
-routes = APIRouter(tags=["plumbing"], dependencies=[Depends(anyone)])
+routes = shared_routes(tags=[PLUMBING], dependencies=[Depends(anyone)])
 
 
 @routes.get("/population")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 
 from kiban.gateway import log_store, store
 from kiban.gateway.agency import Gateway
@@ -65,6 +65,7 @@ from kiban.shared.http import Http
 from kiban.shared.members import Member
 from kiban.shared.membership import Members
 from kiban.shared.problems import Unauthenticated
+from kiban.shared.routes import shared_routes, take
 
 BODY_LIMIT = 16 << 20
 
@@ -138,8 +139,7 @@ def create_app(
     )
     app.state.gateway = gateway
     app.state.members = members_of(gateway)
-    app.include_router(routes)
-    app.include_router(dead_letters.routes)
+    take(app, routes, dead_letters.routes)
     app.state.outboxes = {"gateway": lambda: gateway.standing.outbox}
     return app
 
@@ -153,7 +153,7 @@ def members_of(gateway: Gateway) -> Members:
     return Members(resolve, origin=gateway.settings.origin, clock=gateway.clock)
 
 
-routes = APIRouter()
+routes = shared_routes()
 
 
 @routes.post("/answers", operation_id="answer_inquiries")
