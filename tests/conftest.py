@@ -47,7 +47,9 @@ gc.set_threshold(100_000, 50, 100)
 MEMORY, ROOM = Path("/dev/shm"), 2 << 30  # noqa: S108  bytes
 """Where files are kept in memory: no test's database need outlive a power cut, and none waits for a disk there."""
 
-if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM:
+IN_MEMORY = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM
+
+if IN_MEMORY:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -230,7 +232,7 @@ class PostgresServer:
 
     async def _copy(self, template: str) -> str:
         name = f"test_{uuid4().hex}"
-        await self._say(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        await self._say(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY FILE_COPY')
         return name
 
     async def _say(self, statement: str) -> None:
@@ -300,12 +302,15 @@ class Embedded:
 
 
 @contextmanager
-def embedded() -> Iterator[Embedded]:
-    """Run a server of one's own until the block ends."""
-    with tempfile.TemporaryDirectory(prefix="kiban-pg-", ignore_cleanup_errors=True) as place:
+def embedded(*, durable: bool = False) -> Iterator[Embedded]:
+    """Run a server of one's own until the block ends; a durable one keeps on a disk what it says that it keeps."""
+    memory = MEMORY if IN_MEMORY and not durable else None
+    with tempfile.TemporaryDirectory(
+        prefix="kiban-pg-", dir=memory, ignore_cleanup_errors=True
+    ) as place:
         server = Embedded(Path(place))
         with _stopped_even_if_we_are_killed(Path(place)):
-            server.set("fsync", "off")  # a test's database need not outlive a power cut
+            server.set("fsync", "on" if durable else "off")
             yield server
             server.end()
 

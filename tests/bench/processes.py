@@ -57,8 +57,7 @@ class Postgres:
 @asynccontextmanager
 async def postgres() -> AsyncIterator[Postgres]:
     """The tests' own server, made durable: a commit is on the disk before it returns."""
-    with conftest.embedded() as started:
-        started.set("fsync", "on")
+    with conftest.embedded(durable=True) as started:
         server = Postgres(started.url.replace("{}", "{role}"), 0)
         await asyncio.sleep(0.5)
         [(durable,)] = await server.say("SHOW fsync")
