@@ -31,7 +31,6 @@ class Mortal:
     call: str
     origin: str
     left: int
-    armed: bool = False
 
     async def send(
         self,
@@ -43,11 +42,7 @@ class Mortal:
         timeout: float | None = None,  # noqa: ASYNC109
     ) -> Reply:
         path = url.removeprefix(origin_of(url)).partition("?")[0]
-        met = (
-            self.armed
-            and origin_of(url) == self.origin
-            and f"{method} {path}".startswith(self.call)
-        )
+        met = origin_of(url) == self.origin and f"{method} {path}".startswith(self.call)
         self.left -= met
         last = met and self.left == 0
         if last and self.when == "before":
@@ -73,6 +68,5 @@ async def up(data: Path, port_base: int, ready_file: Path, cut: str) -> None:
             await settled_in(each.app)
         told = told_to_stop()
         readiness.write(country, ready_file)
-        mortal.armed = True
         await told.wait()
     await country.close()

@@ -4,6 +4,7 @@ import asyncio
 import json
 import multiprocessing
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -74,11 +75,19 @@ def port_base_of(worker: str) -> int:
     return free_port_base(20_000 + 2_000 * number)
 
 
+class Killed(Exception):  # noqa: N818  what happened
+    """The power was cut before the country had started."""
+
+
 @contextmanager
 def kiban_up(
     data: Path, *, port_base: int, postal_data: Path, cut: str = ""
 ) -> Iterator[RunningCountry]:
-    """Run `kiban up` until the block ends; or until the message at which the power is to be cut."""
+    """
+    Run `kiban up` until the block ends; or until the message at which the power is to be cut.
+
+    What its last life left undone may come to that message before the country answers: `Killed`.
+    """
     file, log = (data.parent / f"{data.name}.{what}" for what in ("ready.json", "log"))
     file.unlink(missing_ok=True)
     target = partial(_up, data, port_base, file, cut)
@@ -86,6 +95,8 @@ def kiban_up(
     try:
         while not file.exists():
             if not process.is_alive():
+                if cut and process.exitcode == -signal.SIGKILL:
+                    raise Killed
                 raise RuntimeError(f"the country did not start: {log.read_text('utf-8')[-3000:]}")
             time.sleep(0.02)
         yield RunningCountry(process, data, json.loads(file.read_text(encoding="utf-8")))
