@@ -4,7 +4,7 @@ import asyncio
 import json
 import re
 import shutil
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -104,7 +104,8 @@ class Country:
                 await gateway.keep_up()
         for office in self._offices():
             moved += await office.following.keep_up()
-        moved += await self.apps["portal"].state.parts.receipts.poll()
+        if portal := self.apps.get("portal"):
+            moved += await portal.state.parts.receipts.poll()
         return moved + await self._under_way()
 
     async def _under_way(self) -> int:
@@ -134,7 +135,8 @@ class Country:
     def _outboxes(self) -> list[Any]:
         named = (getattr(app.state, "outboxes", {}) for app in self.apps.values())
         others = [outbox() for outboxes in named for outbox in outboxes.values()]
-        return [self.apps["portal"].state.parts.outbox, *others]
+        own = (getattr(app.state, "parts", None) for app in self.apps.values())
+        return [*(parts.outbox for parts in own if parts), *others]
 
 
 @asynccontextmanager
@@ -144,14 +146,16 @@ async def running(
     *,
     wire: Callable[[str, Http], Http] = lambda _, http: http,
     database: str = "sqlite+aiosqlite:///{place}/{role}.sqlite",
+    only: Collection[str] = (),
 ) -> AsyncIterator[Country]:
     """
     Run a country in this process; inside, everybody lives there and has their card.
 
     `wire` may stand between a party and its neighbours: each role's, and "browser" for what people open.
-    `database` is the address of a role's.
+    `database` is the address of a role's.  Where `only` some roles are named, nobody else wakes up.
     """
-    addresses = {settled.premises.origin(role): Address() for role in settled.roles}
+    names = [role for role in settled.roles if not only or role in only]
+    addresses = {settled.premises.origin(role): Address() for role in names}
     clock = FrozenClock()
     place = settled.premises.place
     house = House(
@@ -162,7 +166,7 @@ async def running(
         {"KIBAN_REGISTRY_POSTAL_DATA": str(postal_data)},
     )
     http = house.http
-    roles = [topology.build(replace(house, http=wire(name, http)), name) for name in settled.roles]
+    roles = [topology.build(replace(house, http=wire(name, http)), name) for name in names]
     async with AsyncExitStack() as stack:
         stack.push_async_callback(house.close)
         for role in roles:
@@ -179,8 +183,9 @@ async def running(
 def counters(settled: Settled, addresses: dict[str, Address]) -> dict[str, Address]:
     """The counters of municipalities: by names of their own, where their gateways are."""
     return {
-        settled.counter_origin(name): addresses[settled.premises.origin(f"gateway:{name}")]
+        settled.counter_origin(name): gateway
         for name in cast.load_checked(settled.folder).municipalities
+        if (gateway := addresses.get(settled.premises.origin(f"gateway:{name}")))
     }
 
 

@@ -13,6 +13,20 @@ from tests.stories.country import Country, moved_in, running
 __all__ = ["country"]
 
 
+REGISTERS = {
+    *("authority", "registry", "core", "changes", "cards"),
+    *("gateway:portal", "gateway:resident-network", "gateway:tax"),
+}
+
+
+@pytest.fixture
+async def registers(lived_in: Path, postal_data: Path, tmp_path: Path) -> AsyncIterator[Country]:
+    """The resident network and whom it speaks with; everybody else sleeps."""
+    settled = moved_in(lived_in, tmp_path / "data", shipped_country())
+    async with running(settled, postal_data, only=REGISTERS) as here:
+        yield here
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def same_country(
     lived_in: Path, postal_data: Path, tmp_path_factory: pytest.TempPathFactory

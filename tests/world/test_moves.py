@@ -69,16 +69,16 @@ class Told:
 
 
 @pytest.fixture
-def network(country):
+def network(registers):
     """The resident network, and an authority whose ears are watched."""
-    real = country.apps["gateway:resident-network"].state.network()
+    real = registers.apps["gateway:resident-network"].state.network()
     return replace(real, authority=Told(real.authority))
 
 
-async def test_the_next_pseudonym_is_taken_by_the_new_attributes(country, network):
+async def test_the_next_pseudonym_is_taken_by_the_new_attributes(registers, network):
     await network.change(HANAKO, values(NEW), 1)
 
-    tax = country.apps["gateway:tax"].state.gateway
+    tax = registers.apps["gateway:tax"].state.gateway
     before, now = PERSONA.attributes(), PERSONA.attributes().model_copy(update={"address": NEW})
     with pytest.raises(NobodyMatches):
         await tax.acquire(Acquisition(person="T1", attributes=before))

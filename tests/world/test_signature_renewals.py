@@ -31,13 +31,13 @@ HERE, ELSEWHERE = "142042", "131016"
 class CardOffice:
     """The card office, with its hands on a persona's chips."""
 
-    def __init__(self, country, secret: Secret | None = None) -> None:
-        self.country = country
-        self.cards = country.apps["cards"].state.cards
-        premises = country.house.premises
+    def __init__(self, registers, secret: Secret | None = None) -> None:
+        self.country = registers
+        self.cards = registers.apps["cards"].state.cards
+        premises = registers.house.premises
         self.client = CardOfficeClient(
-            country.http,
-            country.origin("gateway:resident-network"),
+            registers.http,
+            registers.origin("gateway:resident-network"),
             secret or premises.secret("card-office"),
         )
         self.key = card.new_key()
@@ -61,15 +61,15 @@ class CardOffice:
 
 
 @pytest.fixture
-def network(country):
-    return country.apps["gateway:resident-network"].state.network()
+def network(registers):
+    return registers.apps["gateway:resident-network"].state.network()
 
 
 @pytest.fixture
-async def office(country, network):
+async def office(registers, network):
     """The card office, after Hanako has moved within the city."""
     await network.change(HANAKO, values(NEW), 1)
-    return CardOffice(country)
+    return CardOffice(registers)
 
 
 def of(name: str, address: str = ""):
@@ -103,9 +103,9 @@ async def test_at_once_is_the_same_as_one_after_the_other(office):
     assert first == second
 
 
-async def test_what_is_in_force_is_not_renewed(country):
+async def test_what_is_in_force_is_not_renewed(registers):
     with pytest.raises(SignatureInForce):
-        await CardOffice(country).asks()
+        await CardOffice(registers).asks()
 
 
 async def test_another_persons_card_is_refused(office):
@@ -162,27 +162,27 @@ async def test_a_certificate_of_another_authority_is_refused(office):
         await office.asks(signature_certificate=encoding.encode(foreign))
 
 
-async def test_a_power_cut_after_the_authority_has_certified_loses_nothing(country, office):
+async def test_a_power_cut_after_the_authority_has_certified_loses_nothing(registers, office):
     """The card has the old certificate still, and the authority the new one in force: asking again mends it."""
     dying = copy(office.cards)
     dying._db = mortal = Dying(office.cards._db, committed=False)
     mortal.left = 4
 
     with pytest.raises(PowerCut):
-        await renews(dying, country)
-    await renews(office.cards, country)
+        await renews(dying, registers)
+    await renews(office.cards, registers)
 
     signed = await office.cards.sign_digest("hanako", "signature", "HASE2026", b"d" * 32)
     assert NEW.encode() in encoding.decode(signed.certificate)
     with pytest.raises(SignatureInForce):
-        await renews(office.cards, country)
+        await renews(office.cards, registers)
 
 
-async def renews(cards, country):
+async def renews(cards, registers):
     order = RenewalOrder(
         id="0" * 32, office="kamakura", municipality=HERE, return_to="http://town.localhost:1"
     )
-    certify = renewing(CardOffice(country).client, PEOPLE)
+    certify = renewing(CardOffice(registers).client, PEOPLE)
     await cards.renew_signature(
         "hanako",
         pin=PEOPLE["hanako"].card.authentication_pin.reveal(),
@@ -192,6 +192,6 @@ async def renews(cards, country):
     )
 
 
-async def test_only_the_card_office_may_ask(country):
+async def test_only_the_card_office_may_ask(registers):
     with pytest.raises(Unauthenticated):
-        await CardOffice(country, Secret("somebody's")).asks()
+        await CardOffice(registers, Secret("somebody's")).asks()
