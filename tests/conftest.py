@@ -8,6 +8,7 @@ production would run.
 """
 
 import asyncio
+import fcntl
 import gc
 import os
 import shutil
@@ -130,23 +131,41 @@ async def listen() -> AsyncIterator[Callable[[FastAPI], Awaitable[str]]]:
         yield listen
 
 
+def made_once(
+    temporary: pytest.TempPathFactory, name: str, make: Callable[[Path], Awaitable[object]]
+) -> Path:
+    """A folder that the first worker to need it makes, for all of them to read."""
+    root = temporary.getbasetemp()
+    place = (root.parent if "PYTEST_XDIST_WORKER" in os.environ else root) / name
+    with place.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not place.exists():
+            making = place.with_suffix(".making")
+            making.mkdir()
+            asyncio.run(make(making))
+            making.rename(place)
+    return place
+
+
 @pytest.fixture(scope="session")
 def postal_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The real postal data of the country's municipalities, as a file."""
-    return postal_data_of(shipped_country(), tmp_path_factory.mktemp("postal"))
+
+    async def make(place: Path) -> None:
+        postal_data_of(shipped_country(), place)
+
+    return made_once(tmp_path_factory, "postal", make) / "postal.db"
 
 
 @pytest.fixture(scope="session")
 def lived_in(tmp_path_factory: pytest.TempPathFactory, postal_data: Path) -> Path:
     """The data of a country in which everybody has moved in: it comes to life once, and is copied."""
-    place = tmp_path_factory.mktemp("country") / "data"
 
-    async def live() -> None:
-        async with running(house.settle(place, shipped_country()), postal_data):
+    async def live(place: Path) -> None:
+        async with running(house.settle(place / "data", shipped_country()), postal_data):
             """Everybody has moved in."""
 
-    asyncio.run(live())
-    return place
+    return made_once(tmp_path_factory, "country", live) / "data"
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])

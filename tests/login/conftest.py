@@ -1,19 +1,17 @@
 """Login's house: prepared once, copied for each test; login's own database on each engine."""
 
-import asyncio
 from pathlib import Path
 
 import pytest
 
 from kiban.identity.login.office import PACKAGE
+from tests.conftest import made_once
 from tests.login.house import House, open_house, prepare
 
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("prepared")
-    asyncio.run(prepare(place))
-    return place
+    return made_once(tmp_path_factory, "prepared", prepare)
 
 
 @pytest.fixture

@@ -5,24 +5,24 @@ A country is populated once per worker; each test on SQLite works on a copy of i
 databases of its own.
 """
 
-import asyncio
 import shutil
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 
 import pytest
 
 from kiban.shared.database import Database
+from tests.conftest import made_once
 from tests.mesh_services import SCHEMAS, Services
 
 
 @pytest.fixture(scope="session")
 def populated(tmp_path_factory):
     """A folder for each mode, with the populated databases of every role."""
-    folders = {}
-    for mode in ("blind", "classic"):
-        folders[mode] = tmp_path_factory.mktemp(mode)
-        asyncio.run(_populate(folders[mode], mode))
-    return folders
+    return {
+        mode: made_once(tmp_path_factory, mode, partial(_populate, mode=mode))
+        for mode in ("blind", "classic")
+    }
 
 
 async def _populate(folder, mode):

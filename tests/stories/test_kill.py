@@ -18,7 +18,7 @@ from kiban.world.citizen import Citizen
 from tests.stories.errands import AWAY, PATIENCE, PAUSE, STORIES, Visitor
 from tests.stories.sockets import Killed, RunningCountry, kiban_up
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("power cuts")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sockets")]
 HANAKO = cast.load_checked(cast.shipped_country()).people[HEROINE]
 LEASE = 11.0  # seconds after which what a killed process had claimed is free again
 STEPS = ("opened", "approved", "answered", "sent")
