@@ -7,7 +7,7 @@ A story that is told to a country in trouble: whatever is away when it is asked 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from kiban.deploy.story import ANSWERS, DECIDED, HEROINE, PROCEDURE
 from kiban.shared.problems import Unavailable
@@ -75,10 +75,16 @@ ERRANDS = {
         known=("kamakura/resident-record", *FOLLOWED),
         again=False,
     ),
+    "moving": replace(
+        MOVING,
+        persona="maria",
+        answers={name: said for name, said in MOVING.answers.items() if name != "movers-2"}
+        | {"movers-1": True},
+    ),
 }
-"""Stories by their names; on containers all of them are told to one country."""
+"""Stories by their names; on containers all of them are told to one country, so nobody moves twice."""
 STORIES = {**ERRANDS, "moving": MOVING}
-"""Every story.  Who has moved before can sign no notice of moving out, so each needs a country of its own."""
+"""Every story.  Hanako moves with one of her family; who has moved before can sign no notice of moving out."""
 
 
 @dataclass(slots=True)

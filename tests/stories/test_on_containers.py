@@ -15,6 +15,8 @@ from kiban.shared.http import AiohttpHttp
 from kiban.world import cast
 from kiban.world.cast import shipped_country
 from kiban.world.citizen import Citizen
+from kiban.world.clerk import Clerk
+from kiban.world.counter.app import HOME
 from tests.stories import containers
 from tests.stories.errands import ERRANDS, Visitor
 
@@ -32,10 +34,20 @@ async def visitor(story: str) -> AsyncIterator[Visitor]:
     errand = ERRANDS[story]
     settled = house.settle(containers.premises(), shipped_country())
     origins = settled.premises.origins
-    here = {each: f"http://127.0.0.1:{each.rpartition(':')[2]}" for each in origins.values()}
-    http = AiohttpHttp(here, timeout=PATIENCE)
+    counters = {city: settled.counter_origin(city) for city in filter(None, [errand.counter])}
+    met = [*origins.values(), *counters.values()]
+    http = AiohttpHttp(
+        {each: f"http://127.0.0.1:{each.rpartition(':')[2]}" for each in met}, timeout=PATIENCE
+    )
     person = cast.load_checked(settled.folder).people[errand.persona]
-    visiting = Visitor(Citizen(person, http, origins["portal"]), errand)
+    visiting = Visitor(
+        Citizen(person, http, origins["portal"]),
+        errand,
+        *(
+            Clerk(origin + HOME, settled.premises.secret(f"clerk-{city}"), http)
+            for city, origin in counters.items()
+        ),
+    )
     try:
         await visiting.arrives()
         yield visiting
