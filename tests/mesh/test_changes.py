@@ -211,6 +211,18 @@ async def test_one_member_may_be_told_alone_of_somebody_whom_it_does_not_know(se
     assert await services.news.notices("bank", 0) == Notices(feed="0" * 32, notices=[])
 
 
+async def test_who_listens_is_woken_by_news(services):
+    await subscribe(services, "hana")
+    tax = services.gateway("tax")
+    listening = asyncio.create_task(tax.listen(within=60))
+
+    await announce(services, "hana")
+    await services.settle()
+
+    await asyncio.wait_for(listening, 10)
+    assert await heard(services) == [("tax-hana", "income")]
+
+
 async def test_pseudonyms_that_moved_are_still_heard_of(services):
     await subscribe(services, "hana")
     for agency in ("tax", "pension"):

@@ -1,5 +1,6 @@
 """What the tests of an office share: neighbours that answer or are away, and a signed application."""
 
+import asyncio
 import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -148,6 +149,9 @@ class Elsewhere:
         """Two at a time, so that somebody must go on reading."""
         changes = [each for each in self.heard if each.number > after][:2]
         return ChangeFeed(changes=changes, next=changes[-1].number if changes else after)
+
+    async def listen(self, within: float) -> None:
+        await asyncio.sleep(within)
 
     def hears(self, item: str, person: str, *, by: str | None = None) -> None:
         """An item of a person has changed; `by` announced it to this office alone."""

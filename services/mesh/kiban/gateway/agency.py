@@ -280,6 +280,9 @@ class Gateway:
     async def read_changes(self, after: int) -> ChangeFeed:
         return await self.following.read_changes(after)
 
+    async def listen(self, within: float) -> None:
+        await self.following.listen(within)
+
     async def read_own(self, person: str, item: str) -> Statement | None:
         return await self.provision.read_own(person, item)
 

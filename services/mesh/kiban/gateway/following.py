@@ -15,9 +15,11 @@ change office or to one member alone.  The id that travels under the seal makes 
 Sources: DESIGN 5.5; the protocol's page, section 5.5; plan rows MSH-06, MSH-39.
 """
 
+import asyncio
 import hmac
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -129,6 +131,8 @@ class Following:
             if new:
                 await self._filed(connection, new)
                 await store.move_cursor(connection, cursor, new[-1].place)
+        if new:
+            me.news.set()
         return seen + len(new), False
 
     async def _filed(self, connection: store.Connection, new: Sequence[Notice]) -> None:
@@ -152,6 +156,13 @@ class Following:
         async with self.standing.db.look() as connection:
             found = await change_store.read_changes(connection, after, MOST)
         return ChangeFeed(changes=found, next=found[-1].number if found else after)
+
+    async def listen(self, within: float) -> None:
+        """Return when something new was heard here, or after so many seconds; for one who listens in this process."""
+        news = self.standing.news
+        with suppress(TimeoutError):
+            await asyncio.wait_for(news.wait(), within)
+        news.clear()
 
     # --- saying -------------------------------------------------------------------------------
 

@@ -93,6 +93,7 @@ class Relaying:
             if await change_store.put_announcement(connection, announcer, number):
                 changes = [Change(people[code], item, me.clock(), announcer) for code in codes]
                 await change_store.put_changes(connection, changes)
+        me.news.set()
 
     async def _people(self, codes: list[Pseudonym]) -> dict[Pseudonym, str]:
         """Our numbers of these people; who is new gets one."""

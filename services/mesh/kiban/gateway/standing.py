@@ -4,6 +4,7 @@ Standing: what a gateway is in the mesh, shared by everything that it does.
 Its identity and mode, the directory that it believes, its pseudonyms and their epoch, its database and the time.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,6 +40,8 @@ class Standing:
     clock: Callable[[], datetime]
     outbox: Outbox
     epoch: int = 0
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when something was heard that the agency's own system may not have read yet."""
     record: Gathering[Noted | Became, bool] = field(init=False)
     """The own record, where many exchanges share a commit."""
     answered: Gathering[str, Known | None] = field(init=False)

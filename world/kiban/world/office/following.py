@@ -19,7 +19,6 @@ again by the same exchange; a neighbour that is away is asked later.
 Source: DESIGN 5.5, 8; the protocol's page, section 5.5.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -51,8 +50,8 @@ from kiban.world.office.records import Entry, OfficeRecords
 FOLLOW = "follow"
 """Topic of the office's outbox."""
 LONGEST_DELAY = timedelta(seconds=0.5)
-POLL = 0.5
-"""Seconds between two looks at the gateway's feed."""
+POLL = 5.0
+"""Seconds between two looks at the gateway's feed where it says nothing; it may have a copy that heard more."""
 MOST = 65_535
 """People of one subscription."""
 _PAUSE = timedelta(minutes=1)
@@ -153,7 +152,7 @@ class Following:
                 _log.warning("%s hears no news: %s", self.agency.id, problem.slug)
             except Exception as error:  # noqa: BLE001  whatever it is, the office goes on
                 mistakes.log(_log, "reading the news", error)
-            await asyncio.sleep(POLL)
+            await self.mesh.listen(within=POLL)
 
     async def keep_up(self) -> int:
         """Take in what the gateway has heard, and renew what is to be renewed; say how much was new."""

@@ -41,6 +41,10 @@ class News(Protocol):
         """What the gateway has heard: which item of whom changed, never what it says."""
         ...
 
+    async def listen(self, within: float) -> None:
+        """Wait until it has heard something more, but no longer than so many seconds."""
+        ...
+
 
 class Mesh(News, Protocol):
     """The office's own gateway, from inside."""
