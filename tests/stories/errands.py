@@ -80,6 +80,7 @@ ERRANDS = {
         persona="maria",
         answers={name: said for name, said in MOVING.answers.items() if name != "movers-2"}
         | {"movers-1": True},
+        known=("fujisawa/resident-record", "tax/registered-address", "accounts/registered-address"),
     ),
 }
 """Stories by their names; on containers all of them are told to one country, so nobody moves twice."""
