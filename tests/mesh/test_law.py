@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from kiban.mesh.contract import DomainExcluded, NotPermitted
-from kiban.mesh.law import Case, LegalTable, Row
+from kiban.mesh.law import Case, Every, LegalTable, Row
 
 
 def row(**differs):
@@ -79,3 +79,74 @@ def test_a_member_asks_itself_nothing():
 
     with pytest.raises(NotPermitted, match="itself"):
         law.check(Case("inquiry", "town", "allowance", "town", "income"), at=IN_FORCE)
+
+
+TOWNS = Every("municipality")
+NATION = {
+    "town": "municipality",
+    "village": "municipality",
+    "tax": "tax",
+    "police": "policing",
+    "stranger": "municipality-like",
+}
+
+
+def nation(*rows):
+    return LegalTable(rows, NATION, frozenset({"policing"}))
+
+
+def between(inquirer, provider):
+    return Case("inquiry", inquirer, "allowance", provider, "income")
+
+
+def test_a_row_may_speak_of_every_member_of_a_domain():
+    law = nation(
+        row(id="all", inquirer=TOWNS, provider=TOWNS), row(id="tax", provider="tax", inquirer=TOWNS)
+    )
+
+    for inquirer, provider, found in (
+        ("town", "village", "all"),
+        ("village", "town", "all"),
+        ("village", "tax", "tax"),
+    ):
+        assert law.check(between(inquirer, provider), at=IN_FORCE).id == found
+
+
+@pytest.mark.parametrize(
+    ("inquirer", "provider"),
+    [
+        ("tax", "village"),
+        ("village", "tax"),
+        ("stranger", "town"),
+        ("town", "stranger"),
+        ("town", "nobody"),
+        ("nobody", "town"),
+        ("town", "town"),
+        ("municipality", "town"),
+    ],
+)
+def test_a_row_for_a_domain_permits_nobody_else_and_no_member_with_itself(inquirer, provider):
+    law = nation(row(inquirer=TOWNS, provider=TOWNS))
+
+    with pytest.raises(NotPermitted):
+        law.check(between(inquirer, provider), at=IN_FORCE)
+
+
+def test_an_excluded_member_takes_no_part_in_a_row_for_a_domain():
+    law = nation(row(inquirer=Every("policing"), provider=TOWNS))
+
+    with pytest.raises(DomainExcluded):
+        law.check(between("police", "town"), at=IN_FORCE)
+
+
+def test_a_row_that_names_the_member_counts_before_one_for_its_domain():
+    law = nation(row(id="all", inquirer=TOWNS), row(id="own"))
+
+    assert law.check(between("town", "tax"), at=IN_FORCE).id == "own"
+    assert law.check(between("village", "tax"), at=IN_FORCE).id == "all"
+
+
+def test_where_the_members_own_row_has_ended_the_one_for_its_domain_counts():
+    law = nation(row(id="all", inquirer=TOWNS, ends=None), row(id="own"))
+
+    assert law.check(between("town", "tax"), at=datetime(2027, 1, 1, tzinfo=UTC)).id == "all"

@@ -27,6 +27,17 @@ MISTAKES = {
     "an excluded domain": (
         "law/labour.toml", 'inquirer = "kamakura"', 'inquirer = "police"', "excluded domain policing",
     ),
+    "a domain of which nobody is": (
+        "law/labour.toml", 'inquirer = "kamakura"', 'inquirer = { domain = "towns" }',
+        "no member is of the domain towns",
+    ),
+    "an excluded domain as a whole": (
+        "law/labour.toml", 'inquirer = "kamakura"', 'inquirer = { domain = "policing" }',
+        "policing is an excluded domain",
+    ),
+    "a way to name many that is none": (
+        "law/labour.toml", 'inquirer = "kamakura"', 'inquirer = { kind = "municipality" }', "domain is missing",
+    ),
     "a member that asks itself": (
         "law/labour.toml", 'provider = "labour"', 'provider = "kamakura"', "asks itself nothing",
     ),

@@ -14,7 +14,7 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
-from kiban.mesh.law import JAPAN, OF_CHANGES, LegalTable, Row
+from kiban.mesh.law import JAPAN, OF_CHANGES, Every, LegalTable, Party, Row
 from kiban.shared import identifiers
 from kiban.shared.country import Mistakes, Table, read_toml, reading, toml_files
 from kiban.shared.exchanges import Kind
@@ -210,9 +210,9 @@ def _rows(found: _Reading, table: Table, excluded: frozenset[str], change_office
             id=one.text("id", check=_NAME),
             edition=one.integer("edition"),
             kind=one.choice("kind", get_args(Kind)),
-            inquirer=_agency_of(found, one, "inquirer"),
+            inquirer=_party(found, one, "inquirer", excluded),
             affair=one.text("affair"),
-            provider=_agency_of(found, one, "provider"),
+            provider=_party(found, one, "provider", excluded),
             item=one.text("item", check=_NAME),
             basis=one.choice("basis", ("law", "consent", "person")),
             provision=one.localized("provision"),
@@ -220,12 +220,12 @@ def _rows(found: _Reading, table: Table, excluded: frozenset[str], change_office
             ends=one.date_or_none("to"),
         )
         _once(found.rows, (row.id, row.edition), row, one, "id")
-        _check_row(found, row, one, excluded)
+        _check_row(found, row, one)
         if row.kind == "subscribe" and row.provider != change_office:
             one.mistake("provider", "a subscription is made at the change office")
 
 
-def _check_row(found: _Reading, row: Row, table: Table, excluded: frozenset[str]) -> None:
+def _check_row(found: _Reading, row: Row, table: Table) -> None:
     if row.affair not in found.affairs:
         table.mistake("affair", f"no file of law/ has the affair {row.affair}")
     items = {item for item, _ in found.layouts}
@@ -233,12 +233,24 @@ def _check_row(found: _Reading, row: Row, table: Table, excluded: frozenset[str]
         table.mistake("item", f"no file of layouts/ has the item {row.item}")
     if row.ends is not None and row.ends <= row.starts:
         table.mistake("to", "a row ends after it begins")
-    if row.inquirer == row.provider:
+    if row.inquirer == row.provider and not isinstance(row.inquirer, Every):
         table.mistake("provider", "a member asks itself nothing through the mesh")
-    for key in ("inquirer", "provider"):
-        agency = found.agencies.get(getattr(row, key))
-        if agency and agency.domain in excluded:
-            table.mistake(key, f"{agency.id} is of the excluded domain {agency.domain}")
+
+
+def _party(found: _Reading, table: Table, key: str, excluded: frozenset[str]) -> Party:
+    """One member, or every one of a domain: `{ domain = "municipality" }`."""
+    if isinstance(table.values.get(key), dict):
+        named = table.table(key)
+        domain = named.text("domain")
+        if domain not in {agency.domain for agency in found.agencies.values()}:
+            named.mistake("domain", f"no member is of the domain {domain}")
+        if domain in excluded:
+            named.mistake("domain", f"{domain} is an excluded domain")
+        return Every(domain)
+    name = _agency_of(found, table, key)
+    if name in found.agencies and (domain := found.agencies[name].domain) in excluded:
+        table.mistake(key, f"{name} is of the excluded domain {domain}")
+    return name
 
 
 def _agency_of(found: _Reading, table: Table, key: str) -> str:

@@ -1,17 +1,18 @@
 """
 The law: which member, for which affair (事務), may ask which member for which item, since when, by which provision.
 
-A legal table is data: rows with effective dates, compiled to an index.  What has no row in force is denied, and
-the denial names the row that would have been needed.  Members of an excluded domain (policing, diplomacy) take
-part in nothing, whatever a row says; a member asks itself nothing.
+A legal table is data: rows with effective dates, compiled to an index.  A row names a member, or every member of a
+domain, as real laws speak of "the mayor" and not of each city's: a nation of municipalities needs no row for each
+pair.  What has no row in force is denied, and the denial names the row that would have been needed.  Members of an
+excluded domain (policing, diplomacy) take part in nothing, whatever a row says; a member asks itself nothing.
 
 Pure rules: the table and the time are arguments.  Sources: DESIGN 5.2; plan rows MSH-10 to MSH-12; in real life
 番号法 第19条第8号 and its ministry order.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -26,15 +27,28 @@ Text = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Every:
+    """Every member of a domain, as a row may name it in place of one."""
+
+    domain: str
+
+    def __str__(self) -> str:
+        return f"every {self.domain}"
+
+
+Party = str | Every
+
+
+@dataclass(frozen=True, slots=True)
 class Row:
     """One row of the legal table, in one edition."""
 
     id: str
     edition: int
     kind: str
-    inquirer: str
+    inquirer: Party
     affair: str
-    provider: str
+    provider: Party
     item: str
     basis: Literal["law", "consent", "person"]
     provision: Text
@@ -51,12 +65,12 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What a member wants to do; the key of the index."""
+    """What a member wants to do, or what a row speaks of; the key of the index."""
 
     kind: str
-    inquirer: str
+    inquirer: Party
     affair: str
-    provider: str
+    provider: Party
     item: str
 
     def __str__(self) -> str:
@@ -78,22 +92,35 @@ class LegalTable:
             self._index[row.case].append(row)
 
     def check(self, case: Case, *, at: datetime) -> Row:
-        """The row in force that permits this case, or the reason why there is none."""
+        """The row in force that permits this case between two members, or the reason why there is none."""
         for member in (case.inquirer, case.provider):
-            if (domain := self.domains.get(member)) in self.excluded:
+            if (domain := self.domains.get(str(member))) in self.excluded:
                 raise DomainExcluded(
                     f"{member} is of the domain {domain}", rule="country.toml: excluded_domains"
                 )
         if case.inquirer == case.provider:
             raise NotPermitted("a member asks itself nothing through the mesh", sent=str(case))
         day = at.astimezone(JAPAN).date()
-        rows = self._index.get(case, [])
-        for row in rows:
-            if row.in_force(day):
-                return row
+        known: list[Row] = []
+        for spoken_of in self._spoken_of(case):
+            rows = self._index.get(spoken_of, [])
+            for row in rows:
+                if row.in_force(day):
+                    return row
+            known += rows
         raise NotPermitted(
-            _reason(rows, day), sent=str(case), rule="legal table", missing=str(case)
+            _reason(known, day), sent=str(case), rule="legal table", missing=str(case)
         )
+
+    def _spoken_of(self, case: Case) -> Iterator[Case]:
+        """How a row may speak of a case: of these two members first, then of every one that is like them."""
+        yield case
+        inquirer, provider = (
+            Every(self.domains.get(str(member), "")) for member in (case.inquirer, case.provider)
+        )
+        yield replace(case, provider=provider)
+        yield replace(case, inquirer=inquirer)
+        yield replace(case, inquirer=inquirer, provider=provider)
 
 
 def _reason(rows: list[Row], day: date) -> str:

@@ -5,7 +5,7 @@ The portal owns none of these files; it reads the words, so that a page can say 
 schedule" and not `tax` and `child-allowance.1`.  What is wrong in them is named by their owners, not here.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -23,19 +23,20 @@ class Agency:
 
     id: str
     name: Text
+    domain: str
     holds: frozenset[str]
     accepts: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A row of the legal table, as far as words and once-only need it."""
+    """A row of the legal table, as far as words and once-only need it: everybody of whom it speaks."""
 
     id: str
     kind: str
-    inquirer: str
+    inquirers: frozenset[str]
     affair: str
-    provider: str
+    providers: frozenset[str]
     item: str
     basis: str
     provision: Text
@@ -88,20 +89,23 @@ class Country:
 
     def row(self, kind: str, inquirer: str, affair: str, provider: str, item: str) -> Row | None:
         """Give the row of the law for this case, in force or not."""
-        case = (kind, inquirer, affair, provider, item)
+        case = (kind, affair, item)
         found = (
             row
             for row in self.rows
-            if (row.kind, row.inquirer, row.affair, row.provider, row.item) == case
+            if (row.kind, row.affair, row.item) == case
+            and inquirer in row.inquirers
+            and provider in row.providers
         )
         return next(found, None)
 
-    def readable(self, reader: str) -> tuple[Row, ...]:
-        """Give the rows by which a person reads their own information through `reader`."""
+    def readable(self, reader: str) -> tuple[tuple[str, str], ...]:
+        """Give each item, and its provider, of which a person reads their own through `reader`."""
         return tuple(
-            row
+            (row.item, provider)
             for row in self.rows
-            if (row.kind, row.inquirer, row.affair) == ("inquiry", reader, SELF)
+            if (row.kind, row.affair) == ("inquiry", SELF) and reader in row.inquirers
+            for provider in sorted(row.providers)
         )
 
     def agency_name(self, agency: str) -> Text:
@@ -144,7 +148,7 @@ def read(folder: Path) -> Country:
         portal=country.text("portal"),
         agencies={agency.id: agency for agency in agencies},
         affairs=dict(_affairs(law)),
-        rows=tuple(_row(one) for table in law for one in table.tables("row")),
+        rows=tuple(_row(one, agencies) for table in law for one in table.tables("row")),
         items=tuple(_item(read_toml(file, unheard)) for file in toml_files(folder / "layouts")),
     )
 
@@ -153,6 +157,7 @@ def _agency(table: Table) -> Agency:
     return Agency(
         id=table.text("id"),
         name=table.localized("name"),
+        domain=table.text("domain"),
         holds=frozenset(one.text("item") for one in table.tables("holds")),
         accepts=frozenset(one.text("procedure") for one in table.tables("accepts")),
     )
@@ -164,17 +169,25 @@ def _affairs(law: Iterable[Table]) -> Iterable[tuple[str, Text]]:
             yield one.text("id"), one.localized("name")
 
 
-def _row(table: Table) -> Row:
+def _row(table: Table, agencies: Collection[Agency]) -> Row:
     return Row(
         id=table.text("id"),
         kind=table.text("kind"),
-        inquirer=table.text("inquirer"),
+        inquirers=_named(table, "inquirer", agencies),
         affair=table.text("affair"),
-        provider=table.text("provider"),
+        providers=_named(table, "provider", agencies),
         item=table.text("item"),
         basis=table.text("basis"),
         provision=table.localized("provision"),
     )
+
+
+def _named(table: Table, key: str, agencies: Collection[Agency]) -> frozenset[str]:
+    """Whom a row names: one member, or every one of a domain."""
+    if not isinstance(table.values.get(key), dict):
+        return frozenset({table.text(key)})
+    domain = table.table(key).text("domain")
+    return frozenset(agency.id for agency in agencies if agency.domain == domain)
 
 
 def _item(table: Table) -> Item:

@@ -53,8 +53,8 @@ class Looking:
 
     def offered(self, visitor: Visitor) -> list[Kept]:
         """Everything that can be looked at, with what is already open in this session."""
-        rows = self.country.readable(self.country.portal)
-        wishes = dict.fromkeys(Wish(row.item, row.provider) for row in rows)
+        readable = self.country.readable(self.country.portal)
+        wishes = dict.fromkeys(Wish(item, provider) for item, provider in readable)
         return [Kept(wish, self.shown.find(visitor, wish.item, wish.provider)) for wish in wishes]
 
     async def ask(self, visitor: Visitor, chosen: Sequence[str]) -> str:
