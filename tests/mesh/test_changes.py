@@ -204,11 +204,21 @@ async def test_one_member_may_be_told_alone_of_somebody_whom_it_does_not_know(se
     again = await announce(services, "hana", to="bank")
 
     feed = (await services.gateway("bank").read_changes(0)).changes
-    assert [(one.item, one.by) for one in feed] == [("income", "pension")] * 2
+    assert [(one.item, one.by, one.alone) for one in feed] == [("income", "pension", True)] * 2
     assert len({one.person for one in feed}) == 1
     assert again != number
     assert [one.provider for one in await services.lines("hana")] == ["bank", "bank"]
     assert await services.news.notices("bank", 0) == Notices(feed="0" * 32, notices=[])
+
+
+async def test_who_subscribed_hears_who_announced_it_so_that_nobody_else_need_be_asked(services):
+    await subscribe(services, "hana")
+
+    await announce(services, "hana")
+    await services.settle()
+
+    [change] = (await services.gateway("tax").read_changes(0)).changes
+    assert (change.by, change.alone) == ("pension", False)
 
 
 async def test_who_listens_is_woken_by_news(services):

@@ -86,6 +86,7 @@ async def test_she_sees_who_told_and_who_asked(hanako: Citizen) -> None:
         *(("inquiry", each, NETWORK, "four-attributes") for each in FOLLOWERS),
     ):
         assert told.count(expected) == 1, expected
+    assert {provider for kind, _, provider, _ in told if kind == "inquiry"}.isdisjoint({"fujisawa"})
     assert all(line["verified"] == "yes" for line in history)
 
 

@@ -153,10 +153,20 @@ class Elsewhere:
     async def listen(self, within: float) -> None:
         await asyncio.sleep(within)
 
-    def hears(self, item: str, person: str, *, by: str | None = None) -> None:
-        """An item of a person has changed; `by` announced it to this office alone."""
-        number = len(self.heard) + 1
-        self.heard.append(Changed(number=number, person=person, item=item, by=by, at=1_775_000_000))
+    def hears(
+        self, item: str, person: str, *, by: str | None = None, told_by: str | None = None
+    ) -> None:
+        """An item of a person has changed; `by` announced it to this office alone, `told_by` to all who follow."""
+        self.heard.append(
+            Changed(
+                number=len(self.heard) + 1,
+                person=person,
+                item=item,
+                by=by or told_by,
+                alone=by is not None,
+                at=1_775_000_000,
+            )
+        )
 
 
 @dataclass

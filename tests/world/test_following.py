@@ -340,3 +340,24 @@ def letter(table, number):
         "item": follow.item,
         "provider": follow.provider,
     }
+
+
+async def test_only_who_announced_it_is_asked(network, clock):
+    network.mesh.hears("resident-record", network.person, told_by="fujisawa")
+    await moments_pass(network, clock)
+
+    assert [asked.provider for asked in network.mesh.asked] == ["fujisawa"]
+
+
+async def test_whoever_is_followed_is_asked_where_nobody_says_who_announced_it(network, clock):
+    network.mesh.hears("resident-record", network.person)
+    await moments_pass(network, clock)
+
+    assert [asked.provider for asked in network.mesh.asked] == ["kamakura", "fujisawa"]
+
+
+async def test_who_is_not_followed_is_not_asked_whatever_it_announced(network, clock):
+    network.mesh.hears("resident-record", network.person, told_by="tax")
+    await moments_pass(network, clock)
+
+    assert network.mesh.asked == []

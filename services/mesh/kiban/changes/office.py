@@ -87,7 +87,9 @@ class ChangeOffice:
                 tags[subscriber].append(tag)
             # In one order for everybody, so that two announcements cannot block each other.
             for subscriber in sorted(tags):
-                found = await store.put_notices(connection, subscriber, item, tags[subscriber], at)
+                found = await store.put_notices(
+                    connection, subscriber, item, tags[subscriber], by=announcer, at=at
+                )
                 await self.outbox.put_all(connection, _letters(subscriber, found, at))
 
     async def notices(self, subscriber: str, after: int) -> Notices:

@@ -62,6 +62,7 @@ notices = Table(
     Column("tag", String(32), nullable=False),
     Column("item", String(63), nullable=False),
     Column("at", Instant, nullable=False),
+    Column("announcer", String(63)),  # of notices that are older than the column nobody knows it
     PrimaryKeyConstraint("subscriber", "place"),
 )
 
@@ -108,18 +109,31 @@ async def subscribed(
 
 
 async def put_notices(
-    connection: AsyncConnection, subscriber: str, item: str, tags: Sequence[str], at: datetime
+    connection: AsyncConnection,
+    subscriber: str,
+    item: str,
+    tags: Sequence[str],
+    *,
+    by: str,
+    at: datetime,
 ) -> Notices:
     """Append to a subscriber's feed; the notices as they stand there."""
     c = feeds.c
     moved = update(feeds).where(c.subscriber == subscriber).values(last=c.last + len(tags))
     row = (await connection.execute(moved.returning(c.feed, c.last))).one()
     found = [
-        Notice(place=place, tag=tag, item=item, at=int(at.timestamp()))
+        Notice(place=place, tag=tag, item=item, by=by, at=int(at.timestamp()))
         for place, tag in enumerate(tags, start=row.last - len(tags) + 1)
     ]
     rows = [
-        {"subscriber": subscriber, "place": one.place, "tag": one.tag, "item": item, "at": at}
+        {
+            "subscriber": subscriber,
+            "place": one.place,
+            "tag": one.tag,
+            "item": item,
+            "announcer": by,
+            "at": at,
+        }
         for one in found
     ]
     await connection.execute(notices.insert(), rows)
@@ -136,7 +150,13 @@ async def read_notices(
     return Notices(
         feed=(await connection.execute(feed)).scalar_one_or_none() or NO_FEED,
         notices=[
-            Notice(place=row.place, tag=row.tag, item=row.item, at=int(row.at.timestamp()))
+            Notice(
+                place=row.place,
+                tag=row.tag,
+                item=row.item,
+                by=row.announcer,
+                at=int(row.at.timestamp()),
+            )
             for row in await connection.execute(query.order_by(c.place).limit(most))
         ],
     )

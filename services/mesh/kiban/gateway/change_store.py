@@ -18,12 +18,13 @@ from kiban.shared.database import in_lots, insert_new
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """That an item of a person, by our own number, changed; the announcer where it told us alone."""
+    """That an item of a person, by our own number, changed; who says so, and whether to us alone."""
 
     person: str
     item: str
     at: datetime
-    announcer: str | None = None
+    announcer: str | None
+    alone: bool = False
 
 
 async def put_subscriptions(
@@ -64,6 +65,7 @@ async def read_changes(connection: AsyncConnection, after: int, limit: int) -> l
             person=row.person,
             item=row.item,
             by=row.announcer,
+            alone=row.alone,
             at=int(row.at.timestamp()),
         )
         for row in await connection.execute(query)

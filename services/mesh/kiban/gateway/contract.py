@@ -153,6 +153,7 @@ class Notice(Shape):
     place: int = Field(ge=1, description="counts the subscriber's notices from one, without a gap")
     tag: Hex32 = Field(description="the subscriber's own word for this person and item")
     item: Name
+    by: MemberId | None = Field(default=None, description="who announced it, and can be asked")
     at: Seconds = Field(description="when the change office heard of it")
 
 
@@ -578,7 +579,8 @@ class Changed(Shape):
     number: int = Field(description="its place in this gateway's feed")
     person: PersonNumber = Field(description="a new number, if the agency did not know the person")
     item: Name
-    by: MemberId | None = Field(description="who announced it to this agency alone; else null")
+    by: MemberId | None = Field(description="who announced it, and can be asked")
+    alone: bool = Field(description="whether it was announced to this agency and nobody else")
     at: Seconds
 
 

@@ -145,7 +145,7 @@ class Following:
                     connection, at=me.clock(), sender=office, problem="tag-unknown", exchange=None
                 )
         changes = [
-            Change(people[one.tag], one.item, datetime.fromtimestamp(one.at, UTC))
+            Change(people[one.tag], one.item, datetime.fromtimestamp(one.at, UTC), one.by)
             for one in new
             if one.tag in people
         ]

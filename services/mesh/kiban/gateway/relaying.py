@@ -91,7 +91,8 @@ class Relaying:
         me, people = self.standing, await self._people(codes)
         async with me.db.begin() as connection:
             if await change_store.put_announcement(connection, announcer, number):
-                changes = [Change(people[code], item, me.clock(), announcer) for code in codes]
+                at = me.clock()
+                changes = [Change(people[code], item, at, announcer, alone=True) for code in codes]
                 await change_store.put_changes(connection, changes)
         me.news.set()
 

@@ -26,6 +26,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     bindparam,
+    false,
     select,
     update,
 )
@@ -168,6 +169,7 @@ changes = Table(
     Column("item", String(63), nullable=False),
     Column("announcer", String(63)),
     Column("at", Instant, nullable=False),
+    Column("alone", Boolean, nullable=False, server_default=false()),
 )
 announcements = Table(
     "announcements",

@@ -184,7 +184,7 @@ class Following:
                     "person": each.person,
                     "item": each.item,
                     "provider": provider,
-                    "alone": each.by is not None,
+                    "alone": each.alone,
                 },
                 key=f"{each.number} {provider}",
                 at=self.clock() + self.delay(),
@@ -194,10 +194,12 @@ class Following:
         ]
 
     def _to_ask(self, change: Changed) -> list[str]:
-        """What nobody here follows, or hears, is passed by."""
-        if change.by is not None:
-            return [change.by] if change.item in self.hearers else []
-        return [each.provider for each in self.agency.follows if each.item == change.item]
+        """Who announced it, and nobody else; what nobody here follows, or hears, is passed by."""
+        if change.alone:
+            return [str(change.by)] if change.item in self.hearers else []
+        followed = [each.provider for each in self.agency.follows if each.item == change.item]
+        # Of a notice that is older than this rule nobody knows who announced it.
+        return [each for each in followed if change.by in (None, each)]
 
     # --- steps 4 to 6 -------------------------------------------------------------------------
 
