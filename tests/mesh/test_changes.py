@@ -233,6 +233,22 @@ async def test_who_listens_is_woken_by_news(services):
     assert await heard(services) == [("tax-hana", "income")]
 
 
+@pytest.mark.parametrize("turns", range(3))
+async def test_who_listens_stops_when_told_also_at_the_moment_of_news(services, turns):
+    tax = services.gateway("tax")
+    listening = asyncio.create_task(tax.listen(within=60))
+    await asyncio.sleep(0.01)
+
+    tax.standing.news.set()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    heard_already = listening.done()
+    listening.cancel()
+
+    await asyncio.wait([listening], timeout=5)
+    assert heard_already or listening.cancelled()
+
+
 async def test_pseudonyms_that_moved_are_still_heard_of(services):
     await subscribe(services, "hana")
     for agency in ("tax", "pension"):

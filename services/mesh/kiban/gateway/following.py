@@ -161,7 +161,10 @@ class Following:
         """Return when something new was heard here, or after so many seconds; for one who listens in this process."""
         news = self.standing.news
         with suppress(TimeoutError):
-            await asyncio.wait_for(news.wait(), within)
+            async with asyncio.timeout(
+                within
+            ):  # `wait_for` would lose a cancellation that comes with the news
+                await news.wait()
         news.clear()
 
     # --- saying -------------------------------------------------------------------------------
