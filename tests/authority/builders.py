@@ -125,8 +125,10 @@ class Card:
             | changes
         )
 
-    def approves(self, terms="7" * 64, challenge="5" * 64, **changes) -> Approval:
-        message = approval_message(terms, challenge)
+    def approves(
+        self, terms="7" * 64, challenge="5" * 64, mandate: str | None = None, **changes
+    ) -> Approval:
+        message = approval_message(terms, challenge, mandate)
         signed = self.authentication.sign(message, padding.PKCS1v15(), SHA256)
         return Approval(
             **{
@@ -136,6 +138,7 @@ class Card:
                 "signature": encoding.encode(signed),
                 "bearer": "portal",
                 "parties": 1,
+                "mandate": mandate,
             }
             | changes
         )

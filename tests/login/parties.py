@@ -38,7 +38,7 @@ def registration(client: str = BANK, **different) -> dict:
         "redirect_uris": [BANK_BACK],
         "jwks": public_jwks(key_of(client)),
         "sector": "bank.localhost",
-        "scopes": ["name", "address", "birthdate", "gender", "sign"],
+        "scopes": ["name", "address", "birthdate", "gender", "offline_access", "sign"],
         **different,
     }
 
@@ -51,7 +51,7 @@ def document() -> str:
                 name={"ja": "市民ポータル（模擬）", "en": "Citizens' portal (SIMULATED)"},
                 redirect_uris=[PORTAL_BACK],
                 sector="portal.localhost",
-                scopes=["sign", "approve", "pseudonym"],
+                scopes=["sign", "approve", "pseudonym", "mandates"],
                 member="portal",
             ),
             registration(BANK),

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiban.identity.login import assertions
-from kiban.identity.login.contract import ClientRefused
+from kiban.shared import assertions
 from kiban.shared.clock import FrozenClock
+from kiban.shared.oauth import ClientRefused
 from tests.login.parties import (
     BANK,
     ISSUER,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiban.identity.login.authorization import SentBack, read
-from kiban.identity.login.contract import OAuthProblem
+from kiban.shared.oauth import OAuthProblem
 from tests.login.parties import (
     BANK,
     BANK_BACK,

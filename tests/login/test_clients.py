@@ -5,10 +5,9 @@ import json
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from kiban.identity.login import jwks
 from kiban.identity.login.client import public_jwks
 from kiban.identity.login.clients import RegistrationsWrong, read
-from kiban.shared import encoding
+from kiban.shared import encoding, jwks
 from tests.login.parties import BANK, KIOSK, document, key_of, registration
 
 

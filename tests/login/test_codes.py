@@ -9,13 +9,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kiban.identity.login import codes, forms, idtokens
-from kiban.identity.login.codes import Code
-from kiban.identity.login.contract import OAuthProblem, OtherPersonsCard
+from kiban.identity.login import idtokens
+from kiban.identity.login.contract import OtherPersonsCard
 from kiban.identity.login.idtokens import Claims, SigningKeys
 from kiban.identity.login.subjects import Subjects
-from kiban.shared import tokens
+from kiban.shared import codes, forms, tokens
 from kiban.shared.clock import FrozenClock
+from kiban.shared.codes import Code
+from kiban.shared.oauth import OAuthProblem
 
 AT = FrozenClock()()
 # RFC 7636, appendix B

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from kiban.identity.login.contract import OAuthProblem, ScopeMissing
+from kiban.identity.login.contract import AccessTokenRefused, ScopeMissing
+from kiban.shared.oauth import OAuthProblem
 from tests.login.house import HANAKO, TARO, at_bank, at_portal
-from tests.login.parties import LOGIN
+from tests.login.parties import LOGIN, PORTAL
 
 NEW_ADDRESS = "神奈川県鎌倉市大船1丁目1番1号"
 ALL = "openid name address birthdate gender"
@@ -134,6 +135,106 @@ async def test_an_ended_consent_ends_with_the_next_call(house) -> None:
     assert "Ended on" in ended.html
     with pytest.raises(ScopeMissing, match="consent has ended"):
         await bank.client.userinfo(person.access_token)
+
+
+async def test_who_was_let_in_for_later_gets_the_new_address_when_nobody_is_there(house) -> None:
+    bank = at_bank(house)
+    person = await bank.log_in("openid address offline_access")
+    first = await bank.client.userinfo_since(person.access_token, "")
+    house.clock.advance(timedelta(days=100))
+
+    later = await bank.client.refresh(person.refresh_token)
+    unchanged = await bank.client.userinfo_since(later, first.tag)
+    await house.registrar.change_attributes(HANAKO.resident(NEW_ADDRESS))
+    changed = await bank.client.userinfo_since(later, first.tag)
+
+    assert unchanged is None
+    assert changed.info.sub == person.sub
+    assert changed.info.address.formatted == NEW_ADDRESS
+    page = await consents_page(bank.browser)
+    assert page.html.count("<td>Address</td>") == 2, "what was not given is not disclosed"
+
+
+async def test_the_person_is_asked_whether_somebody_may_come_back_later(house) -> None:
+    bank = at_bank(house)
+    await bank.log_in("openid name")
+
+    page = await bank.tap(bank.begin("openid name offline_access"), HANAKO)
+
+    assert "also after you have left" in page.html
+
+
+async def test_with_the_consent_ends_what_opened_later_calls(house) -> None:
+    bank = at_bank(house)
+    person = await bank.log_in("openid name offline_access")
+    await bank.browser.submit(await consents_page(bank.browser), "end")
+
+    with pytest.raises(OAuthProblem, match="has ended"):
+        await bank.client.refresh(person.refresh_token)
+    await bank.log_in("openid name")
+    with pytest.raises(OAuthProblem, match="has ended"):
+        await bank.client.refresh(person.refresh_token)
+
+
+async def test_a_code_that_was_not_redeemed_yet_outlives_no_consent(house) -> None:
+    bank = at_bank(house)
+    attempt, code = await bank.code("openid name offline_access")
+    await bank.browser.submit(await consents_page(bank.browser), "end")
+
+    person = await bank.client.redeem(code, attempt)
+
+    with pytest.raises(OAuthProblem, match="has ended"):
+        await bank.client.refresh(person.refresh_token)
+
+
+async def test_a_refresh_token_is_its_clients_alone_and_lasts_a_year(house) -> None:
+    bank = at_bank(house)
+    person = await bank.log_in("openid name offline_access")
+
+    with pytest.raises(OAuthProblem, match="never given to you"):
+        await house.client(PORTAL).refresh(person.refresh_token)
+    with pytest.raises(OAuthProblem, match="never given to you"):
+        await bank.client.refresh(person.access_token)
+    with pytest.raises(AccessTokenRefused):
+        await bank.client.userinfo(person.refresh_token)
+    house.clock.advance(timedelta(days=365))
+    with pytest.raises(OAuthProblem, match="has ended"):
+        await bank.client.refresh(person.refresh_token)
+
+
+async def test_later_there_is_never_more_than_was_given(house) -> None:
+    bank = at_bank(house)
+    person = await bank.log_in("openid name address offline_access")
+
+    less = await bank.client.refresh(person.refresh_token, scope="openid name")
+
+    assert (await bank.client.userinfo(less)).address is None
+    with pytest.raises(OAuthProblem, match="did not let you") as refused:
+        await bank.client.refresh(person.refresh_token, scope="openid birthdate")
+    assert refused.value.error == "invalid_scope"
+
+
+async def test_a_code_used_twice_ends_what_it_opened_for_later(house) -> None:
+    bank = at_bank(house)
+    attempt, code = await bank.code("openid name offline_access")
+    person = await bank.client.redeem(code, attempt)
+
+    with pytest.raises(OAuthProblem, match="used before"):
+        await bank.client.redeem(code, attempt)
+
+    with pytest.raises(OAuthProblem, match="has ended"):
+        await bank.client.refresh(person.refresh_token)
+
+
+async def test_later_without_anything_to_read_is_not_asked_for(house) -> None:
+    bank = at_bank(house)
+    attempt = bank.begin("openid offline_access")
+
+    page = await bank.browser.open(bank.client.authorization_url(attempt))
+
+    with pytest.raises(OAuthProblem) as refused:
+        bank.client.returned(attempt, page.query)
+    assert refused.value.error == "invalid_scope"
 
 
 async def test_a_consent_that_ended_is_asked_for_anew(house) -> None:

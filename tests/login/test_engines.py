@@ -8,8 +8,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from kiban.identity.login import store
-from kiban.identity.login.contract import AccessTokenRefused, OAuthProblem, ScopeMissing
+from kiban.identity.login.contract import AccessTokenRefused, ScopeMissing
 from kiban.identity.login.office import PACKAGE
+from kiban.shared.oauth import OAuthProblem
 from tests.login.house import HANAKO, at_bank, at_portal
 from tests.login.parties import LOGIN
 from tests.login.test_transactions import signed

@@ -14,13 +14,9 @@ from kiban.identity.authority.contract import (
 )
 from kiban.identity.login import store
 from kiban.identity.login.client import IDTokenRefused, LoginForCards, ReturnRefused
-from kiban.identity.login.contract import (
-    CardResponse,
-    OAuthProblem,
-    RequestExpired,
-    RequestUnknown,
-)
+from kiban.identity.login.contract import CardResponse, RequestExpired, RequestUnknown
 from kiban.shared.exchanges import new_id
+from kiban.shared.oauth import OAuthProblem
 from tests.login.house import CARDS, HANAKO, MEI, TARO, at_bank, at_portal
 from tests.login.parties import BANK, ISSUER, LOGIN
 

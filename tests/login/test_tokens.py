@@ -7,12 +7,8 @@ from urllib.parse import urlencode
 import pytest
 
 from kiban.identity.login.client import LoginForOperators
-from kiban.identity.login.contract import (
-    OIDC,
-    AccessTokenRefused,
-    OAuthProblem,
-    ScopeMissing,
-)
+from kiban.identity.login.contract import OIDC, AccessTokenRefused, ScopeMissing
+from kiban.shared.oauth import OAuthProblem
 from tests.login.house import OPERATOR, TARO, at_bank, at_portal, problem
 from tests.login.parties import BANK, KIOSK, LOGIN, PORTAL_BACK, assertion, form
 
@@ -133,7 +129,8 @@ async def test_a_client_with_an_rsa_key_is_served_too(house) -> None:
 REFUSED = [
     ({}, "invalid_request"),
     ({"grant_type": "password"}, "unsupported_grant_type"),
-    ({"grant_type": "refresh_token"}, "unsupported_grant_type"),
+    ({"grant_type": "refresh_token"}, "invalid_request"),
+    ({"grant_type": "refresh_token", "refresh_token": "guessed"}, "invalid_grant"),
     ({"grant_type": "authorization_code"}, "invalid_request"),
     ({"grant_type": "client_credentials"}, "invalid_scope"),
     ({"grant_type": "client_credentials", "scope": "openid"}, "invalid_scope"),
@@ -250,6 +247,7 @@ async def test_discovery_says_what_is_true(house) -> None:
     found = await at_bank(house).client.read_discovery()
 
     assert found.token_endpoint == TOKEN
-    assert "refresh_token" not in found.grant_types_supported
+    assert "refresh_token" in found.grant_types_supported
+    assert "offline_access" in found.scopes_supported
     assert found.subject_types_supported == ["pairwise"]
     assert found.code_challenge_methods_supported == ["S256"]

@@ -13,7 +13,6 @@ from kiban.identity.login.client import LoginForCards
 from kiban.identity.login.contract import (
     ApprovalTransaction,
     CardResponse,
-    OAuthProblem,
     OtherPersonsCard,
     ScopeMissing,
     SignTransaction,
@@ -23,6 +22,7 @@ from kiban.identity.login.contract import (
 )
 from kiban.shared import canonical, encoding
 from kiban.shared.exchanges import new_id
+from kiban.shared.oauth import OAuthProblem
 from kiban.shared.problems import Forbidden, Malformed
 from tests.login.house import HANAKO, TARO, at_bank, at_portal
 from tests.login.parties import LOGIN

@@ -15,6 +15,7 @@ from kiban.shared.database import (
     DatabaseBroken,
     Instant,
     JSONDocument,
+    _closed,
     hold,
     insert_new,
     insert_or_renew,
@@ -102,6 +103,26 @@ async def test_a_statement_that_is_cancelled_stays_cancelled(things, steps):
 
     assert outcome is None or isinstance(outcome, asyncio.CancelledError)
     await put(things, id=2)
+
+
+class Slow:
+    """A connection whose thread takes a while to let go."""
+
+    gone = False
+
+    async def close(self):
+        await asyncio.sleep(0.02)
+        self.gone = True
+
+
+async def test_who_is_cancelled_while_giving_a_connection_back_has_given_it_back():
+    connection = Slow()
+    giving = asyncio.create_task(_closed(connection))
+    await asyncio.sleep(0)
+    giving.cancel()
+    [outcome] = await asyncio.gather(giving, return_exceptions=True)
+
+    assert (type(outcome), connection.gone) == (asyncio.CancelledError, True)
 
 
 async def test_the_second_insert_of_one_key_is_not_new(things):

@@ -107,7 +107,7 @@ async def test_what_is_shown_is_escaped_and_told_in_the_countrys_time(get):
 
     assert "&lt;Hanako&gt;さん、お茶をどうぞ" in japanese
     assert "2026年4月1日 2026年4月1日 9:00" in japanese
-    assert "April 1, 2026 1 April 2026, 09:00" in english
+    assert "1 April 2026 1 April 2026, 09:00" in english
 
 
 async def test_every_page_says_that_it_is_simulated(get):

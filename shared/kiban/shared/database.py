@@ -151,7 +151,7 @@ class Database:
             event.listen(core.pool, "checkout", _check_open)
         event.listen(core, "before_cursor_execute", _check_reading)
         self._reader = self._engine.execution_options(**(_READING if sqlite else _SNAPSHOT))
-        self._looker = self._engine.execution_options(**(_READING if sqlite else _SINGLE))
+        self._looker = self._engine.execution_options(**(_LOOKING if sqlite else _SINGLE))
 
     def __repr__(self) -> str:
         return f"Database({self.dialect})"
@@ -183,7 +183,7 @@ class Database:
 
     @asynccontextmanager
     async def look(self) -> AsyncIterator[AsyncConnection]:
-        """Run one statement that reads: a view of its own costs PostgreSQL two round trips more than the statement."""
+        """Run one statement that reads: a view of its own costs two round trips more than the statement."""
         async with self._connected(self._looker) as connection:
             yield connection
 
@@ -197,7 +197,7 @@ class Database:
         try:
             yield connection
         finally:
-            await asyncio.shield(connection.close())
+            await _closed(connection)
 
     def after_commit(self, connection: AsyncConnection, call: Callable[[], None]) -> None:
         """Call this once the connection's transaction has been committed; never if it was not."""
@@ -213,12 +213,24 @@ class Database:
         await self._engine.dispose()
 
 
+async def _closed(connection: AsyncConnection) -> None:
+    """Give a connection back before who held it ends, also if they are cancelled meanwhile: their loop may end next."""
+    closing = asyncio.ensure_future(connection.close())
+    try:
+        await asyncio.shield(closing)
+    except asyncio.CancelledError:
+        await asyncio.wait([closing], timeout=_GOODBYE)
+        raise
+
+
 async def hold(connection: AsyncConnection, name: str) -> None:
     """Let one transaction at a time past this point, among all processes.  SQLite has one writer anyway."""
     if connection.dialect.name == "postgresql":
         await connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(name, 0))))
 
 
+_GOODBYE = 1.0
+"""Seconds for which a cancelled task waits until its connection has been given back."""
 _POSTGRES = {
     "timeout": 5,
     "server_settings": {"application_name": "kiban", "jit": "off", "timezone": "UTC"},
@@ -226,6 +238,7 @@ _POSTGRES = {
 
 
 _READING = {"kiban_reading": True}
+_LOOKING = {"kiban_reading": True, "kiban_single": True}
 _SNAPSHOT = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 _SINGLE = {"isolation_level": "AUTOCOMMIT", "kiban_reading": True}
 
@@ -244,8 +257,9 @@ def _prepare_sqlite(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None
 
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that writes after reading can fail at once; IMMEDIATE waits its turn.
-    reading = connection.get_execution_options().get("kiban_reading")
-    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+    options = connection.get_execution_options()
+    if not options.get("kiban_single"):
+        connection.exec_driver_sql("BEGIN" if options.get("kiban_reading") else "BEGIN IMMEDIATE")
 
 
 def _check_reading(

@@ -67,6 +67,7 @@ class Claims(Shape):
     provider: MemberId | None = None
     affair: Name | None = None
     item: Name | None = None
+    of: Name | None = None
     people: int = Field(default=1, ge=1, le=points.MOST_PEOPLE)
     inquirer_epoch: Count = 0
     until: Seconds

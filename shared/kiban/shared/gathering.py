@@ -43,7 +43,7 @@ class Gathering(Generic[Entry, Result]):
         self._waiting.append((entry, done))
         if len(self._goers) < self.at_once:
             self._goers.add(asyncio.create_task(self._drain(), context=Context()))
-        return await asyncio.shield(done)
+        return await done
 
     async def _drain(self) -> None:
         batch: list[tuple[Entry, asyncio.Future[Result]]] = []

@@ -26,13 +26,15 @@ from starlette.types import ASGIApp
 from yarl import URL
 
 from kiban.shared import trace
-from kiban.shared.problems import Problem, Unavailable, Unexplained
+from kiban.shared.problems import PREFIX, Problem, Unavailable, Unexplained
 
 TIMEOUT = 10.0
 REPLY_LIMIT = 64 << 20
 IDLE = 4.0  # seconds; less than uvicorn keeps an idle connection (5), or calls race with its close
 Route = str | ASGIApp
 Shape = TypeVar("Shape", bound=BaseModel)
+_PROBLEMS = ("application/problem+json", "application/json")
+"""OAuth's refusals are problems of the latter type (RFC 6749, section 5.2)."""
 
 
 class Headers(Mapping[str, str]):
@@ -84,9 +86,9 @@ class Reply:
         """Raise what the neighbour raised; give the reply back when it is none."""
         if self.status < 400:  # noqa: PLR2004  RFC 9110
             return self
-        if self.headers.get("content-type", "").startswith("application/problem+json"):
+        if self.headers.get("content-type", "").startswith(_PROBLEMS):
             document = self.json()
-            if isinstance(document, dict):
+            if isinstance(document, dict) and str(document.get("type", "")).startswith(PREFIX):
                 raise Problem.from_document(document)
         raise Unexplained(f"the neighbour answered {self.status}", status_sent=self.status)
 

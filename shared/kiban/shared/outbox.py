@@ -226,7 +226,7 @@ class Outbox:
             pause = self._poll
             try:
                 await self.drain()
-                if not await self._is_waiting():
+                if not await self.is_waiting():
                     pause = max(pause, _IDLE)
             except* DatabaseAway:
                 _log.warning("the outbox waits for its database")
@@ -237,7 +237,7 @@ class Outbox:
                 continue
             await asyncio.sleep(self._pause)
 
-    async def _is_waiting(self) -> bool:
+    async def is_waiting(self) -> bool:
         """Whether any row is still to be delivered, now or later."""
         async with self._db.look() as connection:
             return (await connection.execute(self._open)).first() is not None

@@ -255,7 +255,7 @@ def _here(request: Request) -> Callable[[str], str]:
 def _day(value: date | datetime, *, language: str) -> str:
     if isinstance(value, datetime):
         value = value.astimezone(JST).date()
-    return format_date(value, "long", locale=language)
+    return format_date(value, "d MMMM y" if language == "en" else "long", locale=language)
 
 
 def _moment(value: datetime, *, language: str) -> str:

@@ -34,6 +34,12 @@ from kiban.identity.authority.contract import (
     CardRegistration,
     ChangeReply,
     HolderAttributes,
+    MandateEnd,
+    MandateEntry,
+    MandateList,
+    MandateListing,
+    MandateQuestion,
+    MandateReply,
     MemberCertificateReply,
     MemberRequest,
     NotARegistrar,
@@ -56,6 +62,7 @@ from kiban.shared.access import anyone, declared_access, operator
 from kiban.shared.app import service
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
+from kiban.shared.mandates import MandateInForce
 from kiban.shared.members import Member
 from kiban.shared.membership import Members, SignedCaller
 from kiban.shared.problems import NotFound
@@ -191,9 +198,11 @@ def create_app(
         body_limit=BODY_LIMIT,
     )
     _status_routes(app, house)  # first, because they are asked most
-    _registrars_routes(app, house, Registrars(house, settings, clock))
+    registrars, login = Registrars(house, settings, clock), _login(house, settings, clock)
+    _registrars_routes(app, house, registrars)
+    _mandate_routes(app, house, registrars, login)
     _issue_routes(app, house, settings, clock)
-    _verification_routes(app, house, settings, clock)
+    _verification_routes(app, house, settings, clock, login)
     _member_routes(app, house)
     _operator_routes(app, house)
     app.add_middleware(FromMemory, house=house)
@@ -228,6 +237,32 @@ def _registrars_routes(app: FastAPI, house: House, registrars: Registrars) -> No
         return await house.office.revocations.revoke_certificate(asked, _by(caller))
 
 
+def _mandate_routes(app: FastAPI, house: House, registrars: Registrars, login: Members) -> None:
+    Registrar = Annotated[SignedCaller, Depends(registrars)]  # noqa: N806  a type
+
+    @app.post("/mandates")
+    async def enter_mandate(asked: MandateEntry, caller: Registrar) -> MandateReply:
+        """Enter that somebody may act for somebody."""
+        return await house.office.mandating.enter_mandate(asked, _by(caller))
+
+    @app.post("/mandate-ends")
+    async def end_mandate(asked: MandateEnd, caller: Registrar) -> MandateReply:
+        """End a mandate, at once and for good."""
+        return await house.office.mandating.end_mandate(asked, _by(caller))
+
+    @app.post("/mandate-listings")
+    async def list_mandates(
+        asked: MandateListing, caller: Annotated[SignedCaller, Depends(login)]
+    ) -> MandateList:
+        """List whom somebody may act for, and who may act for them."""
+        return await house.office.mandating.list_mandates(asked, _by(caller))
+
+    @app.post("/mandate-checks", dependencies=[Depends(login)])
+    async def check_mandate(asked: MandateQuestion) -> MandateInForce:
+        """Say what a mandate allows, if it holds now."""
+        return await house.office.mandating.check_mandate(asked)
+
+
 def _issue_routes(app: FastAPI, house: House, settings: Settings, clock: Clock) -> None:
     def only(member: str) -> Members:
         return Members(
@@ -254,15 +289,20 @@ def _issue_routes(app: FastAPI, house: House, settings: Settings, clock: Clock) 
         return await house.office.issue.list_registrations(after)
 
 
-def _verification_routes(app: FastAPI, house: House, settings: Settings, clock: Clock) -> None:
-    members = Members(house.resolve, origin=settings.origin, clock=clock)
-    login = Members(
+def _login(house: House, settings: Settings, clock: Clock) -> Members:
+    return Members(
         house.resolve,
         origin=settings.origin,
         clock=clock,
         only=frozenset({settings.login}),
         name=settings.login,
     )
+
+
+def _verification_routes(
+    app: FastAPI, house: House, settings: Settings, clock: Clock, login: Members
+) -> None:
+    members = Members(house.resolve, origin=settings.origin, clock=clock)
     Login = Annotated[SignedCaller, Depends(login)]  # noqa: N806  a type
 
     @app.post("/authentications")

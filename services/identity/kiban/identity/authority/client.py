@@ -9,11 +9,13 @@ the secret it was given, and gets the certificate that the other members believe
 import asyncio
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -36,6 +38,12 @@ from kiban.identity.authority.contract import (
     CardRegistration,
     ChangeReply,
     HolderAttributes,
+    MandateEnd,
+    MandateEntry,
+    MandateList,
+    MandateListing,
+    MandateQuestion,
+    MandateReply,
     MemberCertificateReply,
     MemberRequest,
     OpenIntents,
@@ -48,11 +56,12 @@ from kiban.identity.authority.contract import (
     SignatureVerificationReply,
     TokenReply,
 )
-from kiban.shared import canonical, encoding, members
+from kiban.shared import canonical, encoding, members, points
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.http import Http, Reply
 from kiban.shared.keyring import Keyring
+from kiban.shared.mandates import MandateInForce
 from kiban.shared.members import Identity, Member
 from kiban.shared.membership import SignedHttp
 from kiban.shared.problems import Unavailable
@@ -122,6 +131,22 @@ class AuthorityClient:
     async def read_attributes(self, asked: AttributesRequest) -> HolderAttributes:
         reply = await self._send("POST", "/attributes", asked)
         return reply.read(HolderAttributes)
+
+    async def enter_mandate(self, mandate: MandateEntry) -> MandateReply:
+        reply = await self._send("POST", "/mandates", mandate)
+        return reply.read(MandateReply)
+
+    async def end_mandate(self, end: MandateEnd) -> MandateReply:
+        reply = await self._send("POST", "/mandate-ends", end)
+        return reply.read(MandateReply)
+
+    async def list_mandates(self, asked: MandateListing) -> MandateList:
+        reply = await self._send("POST", "/mandate-listings", asked)
+        return reply.read(MandateList)
+
+    async def check_mandate(self, asked: MandateQuestion) -> MandateInForce:
+        reply = await self._send("POST", "/mandate-checks", asked)
+        return reply.read(MandateInForce)
 
     async def certify_member(self, asked: MemberRequest) -> MemberCertificateReply:
         reply = await self._send("POST", "/members", asked)
@@ -208,15 +233,16 @@ async def obtain_identity(
     member: str,
     secret: Secret,
     clock: Clock,
+    seed: Secret | None = None,
     patience: timedelta = PATIENCE,
 ) -> tuple[Identity, list[x509.Certificate]]:
     """
     Become a member, or stay one: our identity, and the anchors by which other members are believed.
 
     Keys are made once and kept.  The certificate is kept too, and asked for anew when it is near its end; while it
-    lasts, a role starts even when the authority is away.
+    lasts, a role starts even when the authority is away.  With a `seed` the keys are those of `obtain_identity_ahead`.
     """
-    keys = await _keys(keyring, db)
+    keys = await _keys(keyring, db, seed)
     kept = await _kept(keyring, db)
     if kept is None or not kept.lasts(clock(), RENEWAL):
         try:
@@ -228,10 +254,28 @@ async def obtain_identity(
     return _identity(kept, keys, clock()), kept.anchors
 
 
-async def _keys(keyring: Keyring, db: Database) -> _Keys:
+async def obtain_identity_ahead(
+    client: AuthorityClient, *, member: str, secret: Secret, seed: Secret, clock: Clock
+) -> Identity:
+    """The identity of a member that is not awake yet: the same keys and certificate as when it will be."""
+    keys = _read_keys(_signing_key_of(seed), _sealing_key_of(seed))
+    reply = await client.certify_member(_asked(keys, member, secret))
+    kept = _read(encoding.decode(reply.certificate), "".join(reply.anchors).encode())
+    return _identity(kept, keys, clock())
+
+
+async def _keys(keyring: Keyring, db: Database, seed: Secret | None) -> _Keys:
+    follow = seed if seed and seed.reveal() else None
+    signing = partial(_signing_key_of, follow) if follow else _new_signing_key
+    sealing = partial(_sealing_key_of, follow) if follow else _new_sealing_key
     async with db.begin() as connection:
-        signing = await keyring.get_or_make(connection, SIGNING, _new_signing_key)
-        sealing = await keyring.get_or_make(connection, SEALING, _new_sealing_key)
+        return _read_keys(
+            await keyring.get_or_make(connection, SIGNING, signing),
+            await keyring.get_or_make(connection, SEALING, sealing),
+        )
+
+
+def _read_keys(signing: bytes, sealing: bytes) -> _Keys:
     key = load_der_private_key(signing, None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise TypeError("a member signs with a key on P-256")
@@ -239,7 +283,25 @@ async def _keys(keyring: Keyring, db: Database) -> _Keys:
 
 
 def _new_signing_key() -> bytes:
-    key = ec.generate_private_key(ec.SECP256R1())
+    return _written_key(ec.generate_private_key(ec.SECP256R1()))
+
+
+def _signing_key_of(seed: Secret) -> bytes:
+    """The key that follows from a seed: a number below the curve's order, with 128 bits to spare (FIPS 186-5, A.2)."""
+    number = int.from_bytes(_following(seed, b"member signing key", 48))
+    return _written_key(ec.derive_private_key(number % (points.ORDER - 1) + 1, ec.SECP256R1()))
+
+
+def _sealing_key_of(seed: Secret) -> bytes:
+    return _following(seed, b"member sealing key", 32)
+
+
+def _following(seed: Secret, info: bytes, length: int) -> bytes:
+    derived = HKDF(hashes.SHA256(), length, salt=None, info=b"kiban " + info)
+    return derived.derive(seed.reveal().encode())
+
+
+def _written_key(key: ec.EllipticCurvePrivateKey) -> bytes:
     return key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 

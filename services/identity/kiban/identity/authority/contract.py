@@ -12,7 +12,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from kiban.shared.exchanges import Count, Hex64, MemberId, Seconds, Shape
+from kiban.shared.exchanges import Count, Hex32, Hex64, MemberId, Name, Seconds, Shape
+from kiban.shared.mandates import Basis, MandateLine, Reference
 from kiban.shared.problems import Problem
 
 AuthorityName = Literal["authentication", "signature", "organisation"]
@@ -52,6 +53,10 @@ class EnrolmentRefused(Problem):
 
 class BearerRefused(Problem):
     slug, title, status = "bearer-refused", "No token is issued for this bearer", 403
+
+
+class MandateRefused(Problem):
+    slug, title, status = "mandate-refused", "There can be no such mandate", 422
 
 
 class Address(Shape):
@@ -168,6 +173,10 @@ class Approval(Shape):
     signature: str = Field(max_length=2_000, description="base64url, over `approval_message`")
     bearer: MemberId
     parties: int = Field(ge=1, le=20, description="how many tokens: one for each party")
+    mandate: Hex64 | None = Field(
+        default=None,
+        description="under which somebody approves for another, as the bearer calls it",
+    )
 
 
 class ApprovalTokens(Shape):
@@ -183,6 +192,16 @@ class SignatureVerification(Shape):
     certificate: str = Field(max_length=8_000)
     digest: Hex64
     signature: str = Field(max_length=2_000)
+    acting: "ActingClaim | None" = Field(
+        default=None, description="where what was signed says that it was signed for somebody else"
+    )
+
+
+class ActingClaim(Shape):
+    """Under which mandate the signer says to act, and in which affair."""
+
+    reference: Reference
+    affair: Name
 
 
 class CertifiedAttributes(Shape):
@@ -201,6 +220,49 @@ class SignatureVerificationReply(Shape):
     serial: str
     certified: CertifiedAttributes
     checked_at: Seconds
+    principal: str | None = Field(
+        default=None, description="an acquisition token about whom the signer may act for"
+    )
+
+
+class MandateEntry(Shape):
+    """Somebody may act for somebody (代理権), as the resident network was told."""
+
+    number: Hex32 = Field(description="drawn by whoever enters it: the same again is no second one")
+    principal: str = Field(pattern=r"^[0-9]{11}$", description="whose affairs they are")
+    proxy: str = Field(pattern=r"^[0-9]{11}$", description="who may act")
+    basis: Basis
+    items: list[Name] = Field(max_length=32, description="what the proxy may read")
+    affairs: list[Name] = Field(max_length=16, description="in what the proxy may apply")
+    starts: Seconds
+    until: Seconds = Field(description="a guardian's ends at eighteen, whatever stands here")
+
+
+class MandateEnd(Shape):
+    number: Hex32
+
+
+class MandateReply(Shape):
+    until: Seconds
+    ended_at: Seconds | None
+
+
+class MandateListing(Shape):
+    """Login asks for the mandates of somebody whom it has verified, to tell them to this member."""
+
+    holder: Hex64
+    member: MemberId
+
+
+class MandateList(Shape):
+    mandates: list[MandateLine]
+
+
+class MandateQuestion(Shape):
+    """Login asks for this member: does the mandate hold now?"""
+
+    mandate: Hex64
+    member: MemberId
 
 
 class AttributesRequest(Shape):
@@ -263,6 +325,6 @@ def authentication_message(challenge: str, audience: str) -> bytes:
     return f"kiban authentication\n{audience}\n{challenge}".encode()
 
 
-def approval_message(terms: str, challenge: str) -> bytes:
-    """What a card signs to approve terms: purpose, digest of the terms and a challenge."""
-    return f"kiban approval\n{terms}\n{challenge}".encode()
+def approval_message(terms: str, challenge: str, mandate: str | None = None) -> bytes:
+    """What a card signs to approve terms: purpose, digest, a challenge, and under which mandate, if any."""
+    return "\n".join(filter(None, ["kiban approval", terms, challenge, mandate])).encode()

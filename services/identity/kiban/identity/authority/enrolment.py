@@ -10,6 +10,7 @@ Source: DESIGN 5.8; plan row IDN-03.
 """
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -30,6 +31,7 @@ from kiban.identity.authority.store import Connection, Intent, OnRecord
 from kiban.shared import encoding
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
+from kiban.shared.gathering import Gathering
 from kiban.shared.keyring import Keyring
 from kiban.shared.members import Identity, anchor_pem
 from kiban.shared.sealing import Sealer
@@ -46,6 +48,21 @@ def member_secret(enrolment: Secret, member: str) -> str:
     return hmac.digest(enrolment.reveal().encode(), member.encode(), "sha256").hex()
 
 
+@dataclass(frozen=True, slots=True, order=True)
+class _Keys:
+    """A member's public keys, to be certified."""
+
+    member: str
+    public_key: bytes
+    sealing_key: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Signed:
+    intent: Intent
+    der: bytes
+
+
 @dataclass(slots=True)
 class Enrolment:
     db: Database
@@ -57,6 +74,12 @@ class Enrolment:
     enrolment_secret: Secret
     organisation: str
     _self: Identity | None = field(default=None, repr=False)
+    _intents: Gathering[_Keys, Intent | bytes] = field(init=False, repr=False)
+    _conclusions: Gathering[_Signed, bytes] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._intents = Gathering(self._intend)
+        self._conclusions = Gathering(self._conclude)
 
     async def certify_member(self, asked: MemberRequest) -> MemberCertificateReply:
         """Certify a member; the same keys again get the same certificate until it is near its end."""
@@ -103,23 +126,30 @@ class Enrolment:
         return Identity(await self.roll.resolve(SELF), signing, Sealer(SELF, sealing))
 
     async def _certify(self, member: str, public_key: bytes, sealing_key: bytes) -> bytes:
-        async with self.db.begin() as connection:
-            found = await self._intent(connection, member, public_key, sealing_key)
+        found = await self._intents.add(_Keys(member, public_key, sealing_key))
         if isinstance(found, bytes):
             return found
-        der = await self.issuance.sign(found)
-        async with self.db.begin() as connection:
-            return await self.issuance.conclude(connection, found, der)
+        return await self._conclusions.add(_Signed(found, await self.issuance.sign(found)))
 
-    async def _intent(
-        self, connection: Connection, member: str, public_key: bytes, sealing_key: bytes
-    ) -> Intent | bytes:
+    async def _intend(self, asked: Sequence[_Keys]) -> list[Intent | bytes]:
+        """Store many intents in one commit; their owners are held in one order, whoever else holds some of them."""
+        found: dict[_Keys, Intent | bytes] = {}
+        async with self.db.begin() as connection:
+            for one in sorted(set(asked)):
+                found[one] = await self._intent(connection, one)
+        return [found[one] for one in asked]
+
+    async def _conclude(self, signed: Sequence[_Signed]) -> list[bytes]:
+        async with self.db.begin() as connection:
+            return [await self.issuance.conclude(connection, one.intent, one.der) for one in signed]
+
+    async def _intent(self, connection: Connection, asked: _Keys) -> Intent | bytes:
         """The certificate that there is, or the intent of the one to come."""
-        owner = owner_of(member)
-        known = await self.issuance.claim(connection, "organisation", public_key, owner)
-        if known is not None and self._lasts(known, sealing_key):
+        owner = owner_of(asked.member)
+        known = await self.issuance.claim(connection, "organisation", asked.public_key, owner)
+        if known is not None and self._lasts(known, asked.sealing_key):
             return known.der or known.intent
-        order = self._order(member, public_key, sealing_key)
+        order = self._order(asked.member, asked.public_key, asked.sealing_key)
         earlier = await store.list_of_owner(connection, owner)
         return await self.issuance.intend(
             connection, "organisation", order, owner=owner, earlier=earlier

@@ -27,6 +27,8 @@ from kiban.identity.authority.handles import PersonKeys, new_key
 from kiban.identity.authority.issuance import Issuance
 from kiban.identity.authority.issue import Issue
 from kiban.identity.authority.issuers import AUTHORITIES, Finish, Issuers
+from kiban.identity.authority.mandate_names import MandateNames
+from kiban.identity.authority.mandating import Mandating
 from kiban.identity.authority.registration import Registration
 from kiban.identity.authority.revocation import Revocations
 from kiban.identity.authority.roll import Roll
@@ -52,6 +54,7 @@ class Office:
     revocations: Revocations
     issue: Issue
     verification: Verification
+    mandating: Mandating
     status: StatusDesk
     freshness: Freshness
 
@@ -129,6 +132,7 @@ async def open_office(
         portal=settings.portal,
         login=settings.login,
     )
+    mandating = Mandating(db, persons, MandateNames.of(persons), issue, clock)
     status = StatusDesk(
         db=db,
         issuers=issuers,
@@ -149,7 +153,8 @@ async def open_office(
         registration=Registration(db, persons, issuance, freshness, clock),
         revocations=Revocations(db, freshness, clock),
         issue=issue,
-        verification=Verification(db, issuers, persons, issue, clock),
+        verification=Verification(db, issuers, persons, issue, mandating, clock),
+        mandating=mandating,
         status=status,
         freshness=freshness,
     )

@@ -146,6 +146,26 @@ ACTS = Table(
     Column("evidence", String(64), nullable=False),
     Column("record", String(32)),
 )
+MANDATES = Table(
+    "mandates",
+    METADATA,
+    Column("number", String(32), primary_key=True),
+    Column("principal", String(32), nullable=False),
+    Column("proxy", String(32), nullable=False),
+    Column("basis", String(16), nullable=False),
+    Column("items", JSONDocument, nullable=False),
+    Column("affairs", JSONDocument, nullable=False),
+    Column("starts", Instant, nullable=False),
+    Column("until", Instant, nullable=False),
+    Index("mandates_of_principal", "principal"),
+    Index("mandates_of_proxy", "proxy"),
+)
+MANDATE_ENDS = Table(
+    "mandate_ends",
+    METADATA,
+    Column("number", String(32), primary_key=True),
+    Column("at", Instant, nullable=False),
+)
 COPIES = Table(
     "copies",
     METADATA,

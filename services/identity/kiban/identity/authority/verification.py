@@ -5,10 +5,13 @@ A certificate is looked up by its exact bytes before anything in it is read: wha
 worth parsing.  Then everything is checked one by one (`validation`).  The answer names the person by a handle that
 this verifier alone is given.
 
+Who acts for somebody else does so under a mandate.  The card signed over it, its proxy's card it must be, it must hold
+now, and what comes of it is about the principal: so there is no token about anybody without their mandate.
+
 Not checked here, because only login can: that a challenge is fresh, that it was drawn for this browser, and that it
 was answered once.  So login alone may pass on what a card answered.
 
-Refused: see `validation`; attributes of somebody whom the asking member has not verified itself.
+Refused: see `validation` and `mandates`; attributes of somebody whom the asking member has not verified itself.
 
 Source: DESIGN 5.6, 6; identity's reference, section 7; plan rows IDN-03, IDN-05 to IDN-07.
 """
@@ -37,6 +40,7 @@ from kiban.identity.authority.issuance import fingerprint
 from kiban.identity.authority.issue import Issue
 from kiban.identity.authority.issuers import Issuers
 from kiban.identity.authority.lifecycle import Kind
+from kiban.identity.authority.mandating import Mandating
 from kiban.identity.authority.profile import ISSUES
 from kiban.identity.authority.revocation import HOLDER, record_of
 from kiban.identity.authority.store import By
@@ -60,6 +64,7 @@ class Verification:
     issuers: Issuers
     persons: PersonKeys
     issue: Issue
+    mandating: Mandating
     clock: Clock
 
     async def verify_authentication(self, asked: Authentication, by: By) -> AuthenticationReply:
@@ -75,15 +80,17 @@ class Verification:
         )
 
     async def approve(self, asked: Approval, by: By) -> ApprovalTokens:
-        """What the person at the card approved, as one token for each party."""
+        """What the person at the card approved, for themselves or for a principal, as one token for each party."""
         holder = await self._verified(asked.certificate, "authentication")
-        message = approval_message(asked.terms, asked.challenge)
+        message = approval_message(asked.terms, asked.challenge, asked.mandate)
         holder.certificate.check_message(message, asked.signature)
-        tokens = await self.issue.for_approval(
-            holder.record, asked.terms, asked.bearer, asked.parties
-        )
+        about = holder.record
+        if asked.mandate is not None:
+            about = await self.mandating.principal(holder.record, asked.mandate, asked.bearer)
+        tokens = await self.issue.for_approval(about, asked.terms, asked.bearer, asked.parties)
         async with self.db.begin() as connection:
-            await store.add_act(connection, "approve", by, record=holder.record, at=self.clock())
+            for person in dict.fromkeys((holder.record, about)):
+                await store.add_act(connection, "approve", by, record=person, at=self.clock())
         return ApprovalTokens(holder=await self._handle(holder.record, by), tokens=tokens)
 
     async def verify_signature(
@@ -92,11 +99,16 @@ class Verification:
         """Who signed what has this digest, and what the certificate says of them (署名検証)."""
         holder = await self._verified(asked.certificate, "signature")
         holder.certificate.check_digest(bytes.fromhex(asked.digest), asked.signature)
+        principal = None
+        if asked.acting is not None:
+            record = await self.mandating.principal_in(holder.record, asked.acting)
+            principal = await self.issue.for_bearer(record, by.member)
         return SignatureVerificationReply(
             holder=await self._handle(holder.record, by),
             serial=holder.certificate.serial,
             certified=attributes.certified(holder.certificate.other_names()),
             checked_at=int(self.clock().timestamp()),
+            principal=principal,
         )
 
     async def read_attributes(self, asked: AttributesRequest, by: By) -> HolderAttributes:

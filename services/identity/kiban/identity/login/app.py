@@ -4,14 +4,14 @@ Login's front: the OpenID provider for relying parties, and the door for cards; 
 What goes back to a relying party goes by redirect; a refusal that cannot be trusted to any address is a page.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Header, Request
 from starlette.responses import Response
 
-from kiban.identity.login import authorization, documents, forms
+from kiban.identity.login import authorization, documents
 from kiban.identity.login.authorization import SentBack
 from kiban.identity.login.clients import Client
 from kiban.identity.login.contract import (
@@ -25,7 +25,7 @@ from kiban.identity.login.contract import (
     CardResponse,
     Discovery,
     KeySet,
-    OAuthProblem,
+    MandateCheck,
     ScopeMissing,
     SignResult,
     SignTransaction,
@@ -44,11 +44,13 @@ from kiban.identity.login.pages import (
 )
 from kiban.identity.login.settings import LoginSettings
 from kiban.identity.login.store import AccessToken
+from kiban.shared import forms
 from kiban.shared.access import Access, anyone, operator
-from kiban.shared.app import problem_response, service
+from kiban.shared.app import refuse_as_oauth, service
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.http import Http
+from kiban.shared.mandates import MandateInForce
 from kiban.shared.pages import LANGUAGE_COOKIE, Pages
 
 TOKEN_SIZE = 256
@@ -123,7 +125,7 @@ def create_app(settings: LoginSettings, *, db: Database, http: Http, clock: Cloc
         operator_key=settings.operator_key.reveal(),
     )
     app.state.office = office
-    app.add_exception_handler(OAuthProblem, _refusals(pages))
+    refuse_as_oauth(app, pages)
     app.add_exception_handler(SentBack, _sent_back)
     _provider_routes(app, office, settings)
     _transaction_routes(app, office)
@@ -131,19 +133,6 @@ def create_app(settings: LoginSettings, *, db: Database, http: Http, clock: Cloc
     browser_routes(app, office, pages, settings)
     visitor_routes(app, office, pages, settings)
     return app
-
-
-def _refusals(pages: Pages) -> Callable[[Request, Exception], Awaitable[Response]]:
-    async def answer(request: Request, error: Exception) -> Response:
-        if not isinstance(error, OAuthProblem):
-            raise error
-        if "text/html" in request.headers.get("accept", ""):
-            return pages.problem(request, error)
-        response = problem_response(error)
-        response.headers["content-type"] = "application/json"  # RFC 6749, section 5.2
-        return response
-
-    return answer
 
 
 async def _sent_back(_: Request, error: Exception) -> Response:
@@ -194,10 +183,23 @@ def _provider_routes(app: FastAPI, office: Office, settings: LoginSettings) -> N
         """Give tokens for a code, or to a client for itself."""
         return await office.grants.grant(caller, await read_form(request))
 
-    @app.get(f"{OIDC}/userinfo", response_model_exclude_none=True)
-    async def userinfo(token: Annotated[AccessToken, Depends(person)]) -> UserInfo:
+    @app.get(
+        f"{OIDC}/userinfo",
+        response_model=UserInfo,
+        response_model_exclude_none=True,
+        responses={304: {"description": "nothing has changed, and nothing is given"}},
+    )
+    async def userinfo(
+        response: Response,
+        token: Annotated[AccessToken, Depends(person)],
+        known: Annotated[str, Header(alias="if-none-match", max_length=100)] = "",
+    ) -> UserInfo | Response:
         """Give the latest of those attributes that the person consented to."""
-        return await office.consents.userinfo(token)
+        latest = await office.consents.userinfo(token, known=known)
+        if latest is None:
+            return Response(status_code=304, headers={"etag": known})
+        response.headers["etag"] = latest.tag
+        return latest.info
 
     @app.post("/signing-keys", dependencies=[Depends(operator)])
     async def rotate_signing_keys() -> KeySet:
@@ -228,6 +230,13 @@ def _transaction_routes(app: FastAPI, office: Office) -> None:
     ) -> TransactionReply:
         """Ask a person to approve exact terms."""
         return await office.transactions.open_approval(office.clients.find(token.client), asked)
+
+    @app.post("/api/mandate-checks")
+    async def check_mandate(
+        asked: MandateCheck, token: Annotated[AccessToken, Depends(opens_approve)]
+    ) -> MandateInForce:
+        """Say what a mandate allows, if it holds now."""
+        return await office.acting.check(asked.mandate, office.clients.find(token.client))
 
     @app.get("/api/approval-transactions/{name}/result")
     async def approval_result(

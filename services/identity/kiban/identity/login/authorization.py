@@ -19,8 +19,9 @@ from typing import Literal
 from urllib.parse import urlencode
 
 from kiban.identity.login.clients import Client, Clients
-from kiban.identity.login.contract import ATTRIBUTES, OAuthProblem
+from kiban.identity.login.contract import ATTRIBUTES, SCOPES
 from kiban.shared import encoding
+from kiban.shared.oauth import OAuthProblem
 
 Kind = Literal["authenticate", "approve", "sign"]
 SHA256 = 32
@@ -207,9 +208,13 @@ def _scope(given: Mapping[str, str], client: Client) -> tuple[str, ...]:
                 sent=" ".join(asked)[:200],
                 expected=f"openid {word}",
             )
-    return tuple(
-        sorted(set(asked), key=("openid", *ATTRIBUTES, "sign", "approve", "pseudonym").index)
-    )
+    if "offline_access" in asked and not set(ATTRIBUTES).intersection(asked):
+        raise OAuthProblem(
+            "invalid_scope",
+            "offline_access lets attributes be read later: say which",
+            expected=f"offline_access and some of: {' '.join(ATTRIBUTES)}",
+        )
+    return tuple(scope for scope in SCOPES if scope in asked)
 
 
 def _transaction(given: Mapping[str, str], kind: Kind) -> str | None:

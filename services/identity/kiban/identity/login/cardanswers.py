@@ -14,10 +14,26 @@ from dataclasses import dataclass
 from kiban.identity.authority.client import AuthorityClient
 from kiban.identity.authority.contract import Approval, Authentication, SignatureVerification
 from kiban.identity.login import transactions
+from kiban.identity.login.acting import Acting
 from kiban.identity.login.clients import Clients
 from kiban.identity.login.contract import ApprovalResult, CardResponse, SignResult
 from kiban.identity.login.store import Request, Transaction
 from kiban.identity.login.subjects import Subjects
+from kiban.shared.exchanges import Shape
+from kiban.shared.mandates import MandateLine
+
+
+class Told(Shape):
+    """What the authority lets a member know of whoever logged in."""
+
+    token: str | None
+    mandates: list[MandateLine] | None
+
+    def __repr__(self) -> str:
+        return "Told(…)"
+
+
+NOTHING = Told(token=None, mandates=None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +41,7 @@ class CardAnswer:
     """A card's verified answer; made by `CardAnswers` alone."""
 
     holder: str
-    kiban_token: str | None = None
+    told: Told | None = None
     result: SignResult | ApprovalResult | None = None
 
     def __repr__(self) -> str:
@@ -39,6 +55,7 @@ class CardAnswers:
     authority: AuthorityClient
     clients: Clients
     subjects: Subjects
+    acting: Acting
     origin: str
 
     async def verify(
@@ -61,6 +78,7 @@ class CardAnswers:
                     signature=response.signature,
                     bearer=approval.bearer,
                     parties=approval.parties,
+                    mandate=approval.mandate,
                 )
             )
             answer = CardAnswer(reply.holder, result=ApprovalResult(tokens=reply.tokens))
@@ -71,17 +89,20 @@ class CardAnswers:
 
     async def _authenticated(self, request: Request, response: CardResponse) -> CardAnswer:
         client = None if request.client is None else self.clients.find(request.client)
-        asks_pseudonym = "pseudonym" in request.scope.split()
+        scope = request.scope.split()
         reply = await self.authority.verify_authentication(
             Authentication(
                 certificate=response.certificate,
                 challenge=request.challenge,
                 audience=self.origin,
                 signature=response.signature,
-                bearer=client.member if client and asks_pseudonym else None,
+                bearer=client.member if client and "pseudonym" in scope else None,
             )
         )
-        return CardAnswer(reply.holder, kiban_token=reply.token)
+        mandates = None
+        if client and "mandates" in scope:
+            mandates = await self.acting.list(reply.holder, client)
+        return CardAnswer(reply.holder, told=Told(token=reply.token, mandates=mandates))
 
     async def _signed(self, digest: str, response: CardResponse) -> CardAnswer:
         reply = await self.authority.verify_signature(

@@ -23,17 +23,17 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kiban.identity.login import codes, store, transactions
+from kiban.identity.login import store, transactions
+from kiban.identity.login.acting import Acting
 from kiban.identity.login.authorization import Authorization, Kind, Return, SentBack, kind_of
-from kiban.identity.login.cardanswers import CardAnswers
+from kiban.identity.login.cardanswers import NOTHING, CardAnswers, Told
 from kiban.identity.login.clients import Client, Clients
-from kiban.identity.login.consents import Consents, attributes_in
+from kiban.identity.login.consents import Consents, asked_in, standing
 from kiban.identity.login.contract import (
-    Attribute,
     CardReply,
     CardRequest,
     CardResponse,
-    OAuthProblem,
+    Consented,
     OtherBrowser,
     RequestExpired,
     RequestUnknown,
@@ -41,11 +41,12 @@ from kiban.identity.login.contract import (
 )
 from kiban.identity.login.store import KeptCode, Request, Transaction, Visit
 from kiban.identity.login.transactions import Transactions
-from kiban.shared import trace
+from kiban.shared import codes, trace
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.exchanges import new_id
 from kiban.shared.keyring import Wrapping
+from kiban.shared.oauth import OAuthProblem
 
 LASTS = timedelta(minutes=10)
 """How long the person has for the card, and for a consent."""
@@ -62,7 +63,7 @@ class Question:
 
     request: str
     client: Client
-    attributes: tuple[Attribute, ...]
+    attributes: tuple[Consented, ...]
     redirect_uri: str
 
 
@@ -83,6 +84,7 @@ class CardRequests:
     answers: CardAnswers
     consents: Consents
     transactions: Transactions
+    acting: Acting
     wrapping: Wrapping
     clock: Clock
     origin: str
@@ -135,6 +137,7 @@ class CardRequests:
         approval = transactions.read_approval(asked) if asked and asked.kind == "approve" else None
         transaction = sign or approval
         client = OURSELVES if request.client is None else self.clients.find(request.client).name
+        mandate = transaction.mandate if transaction else None
         title = SEE_CONSENTS if request.client is None else LOG_IN
         return CardRequest(
             id=request.id,
@@ -145,6 +148,8 @@ class CardRequests:
             challenge=request.challenge,
             digest=sign.digest if sign else None,
             records=approval.records if approval else [],
+            mandate=mandate,
+            acting_for=await self._acting_for(request, mandate),
             return_to=f"{self.origin}/continue",
             expires_at=int(request.expires_at.timestamp()),
         )
@@ -162,7 +167,7 @@ class CardRequests:
                 name,
                 holder=answer.holder,
                 card_code=codes.digest(word),
-                kiban_token=self._wrapped(name, answer.kiban_token),
+                kiban_token=self._wrapped(name, answer.told),
                 at=self.clock(),
             )
             if not answered:
@@ -267,21 +272,27 @@ class CardRequests:
             connection, request.transaction, client=request.client, kind=_kind(request)
         )
 
-    def _wrapped(self, name: str, token: str | None) -> bytes | None:
-        return None if token is None else self.wrapping.wrap(token_label(name), token.encode())
+    def _wrapped(self, name: str, told: Told | None) -> bytes | None:
+        if told is None or told == NOTHING:
+            return None
+        return self.wrapping.wrap(token_label(name), told.model_dump_json().encode())
+
+    async def _acting_for(self, request: Request, mandate: str | None) -> str | None:
+        """Whom it is done for, by the authority's word of this moment."""
+        if mandate is None or request.client is None:
+            return None
+        return (await self.acting.check(mandate, self.clients.find(request.client))).principal
 
     async def _asks(self, connection: AsyncConnection, request: Request) -> bool:
-        attributes = attributes_in(request.scope.split())
-        if not attributes:
+        asked = asked_in(request.scope.split())
+        if not asked:
             return False
-        standing = await self.consents.standing(
-            connection, holder=_holder(request), client=request.client or ""
-        )
-        return request.asks_consent_again or not standing.issuperset(attributes)
+        given = await standing(connection, holder=_holder(request), client=request.client or "")
+        return request.asks_consent_again or not given.issuperset(asked)
 
     def _question(self, request: Request) -> Question:
         client = self.clients.find(request.client or "")
-        attributes = attributes_in(request.scope.split())
+        attributes = asked_in(request.scope.split())
         return Question(request.id, client, attributes, request.redirect_uri)
 
     async def _visited(self, connection: AsyncConnection, request: Request) -> Onward:

@@ -8,6 +8,11 @@ A relying party begins an `Attempt` and keeps it in the browser's own session, s
     …
     person = await login.redeem(login.returned(attempt, request.query_params), attempt)
 
+With scope `offline_access` it comes back later, without the person, until she ends her consent:
+
+    token = await login.refresh(person.refresh_token)
+    changed = await login.userinfo_since(token, tag)
+
 Refused: an answer of another provider or attempt, an ID token that is not for this client and this attempt.
 
 Source: OpenID Connect Core 1.0 section 3.1.3.7; RFC 7523, RFC 7636, RFC 9207.
@@ -22,13 +27,10 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 from urllib.parse import urlencode
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import BaseModel
 
-from kiban.identity.login import jwks
 from kiban.identity.login.contract import (
-    ASSERTION_TYPE,
     OIDC,
     REALM,
     ApprovalResult,
@@ -38,22 +40,24 @@ from kiban.identity.login.contract import (
     CardResponse,
     Discovery,
     KeySet,
-    OAuthProblem,
+    MandateCheck,
     SignResult,
     SignTransaction,
     TokenResponse,
     TransactionReply,
     UserInfo,
 )
-from kiban.shared import canonical, encoding, tokens
+from kiban.shared import assertions, canonical, encoding, jwks, tokens
+from kiban.shared.assertions import PrivateKey
 from kiban.shared.clock import Clock
 from kiban.shared.http import Http, Reply
+from kiban.shared.mandates import MandateInForce, MandateLine
+from kiban.shared.oauth import ASSERTION_TYPE, OAuthProblem
 from kiban.shared.problems import Problem
 from kiban.shared.settings import Secret
 
-Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-ASSERTION_LASTS = timedelta(minutes=1)
 LEEWAY = timedelta(seconds=60)
+_NOT_MODIFIED = 304
 _Shape = TypeVar("_Shape", bound=BaseModel)
 
 
@@ -65,7 +69,7 @@ class ReturnRefused(Problem):
     slug, title, status = "return-refused", "The answer belongs to no login that was begun", 403
 
 
-def public_jwks(*keys: Key) -> dict[str, list[dict[str, str]]]:
+def public_jwks(*keys: PrivateKey) -> dict[str, list[dict[str, str]]]:
     """What a relying party registers: its public keys, each named by its thumbprint."""
     return {"keys": [jwks.written(key.public_key()) for key in keys]}
 
@@ -90,14 +94,24 @@ class LoggedIn:
     at: datetime
     scope: frozenset[str]
     access_token: str = field(repr=False)
+    refresh_token: str | None = field(repr=False)
     kiban_token: str | None = field(repr=False)
+    mandates: tuple[MandateLine, ...] = field(repr=False, default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """What was given, and the tag by which to ask whether it changed."""
+
+    info: UserInfo = field(repr=False)
+    tag: str
 
 
 class LoginClient:
     """Login's operations for a relying party."""
 
     def __init__(
-        self, http: Http, issuer: str, client_id: str, signing_key: Key, clock: Clock
+        self, http: Http, issuer: str, client_id: str, signing_key: PrivateKey, clock: Clock
     ) -> None:
         self.issuer = issuer
         self.client_id = client_id
@@ -173,7 +187,9 @@ class LoginClient:
             at=claims.auth_time,
             scope=frozenset(given.scope.split()),
             access_token=given.access_token,
+            refresh_token=given.refresh_token,
             kiban_token=given.kiban_token,
+            mandates=tuple(given.kiban_mandates or ()),
         )
 
     # --- operations ---------------------------------------------------------------------------
@@ -202,12 +218,28 @@ class LoginClient:
         grant = {"grant_type": "client_credentials", "scope": scope}
         return (await self.issue_tokens(grant)).access_token
 
+    async def refresh(self, refresh_token: str, *, scope: str = "") -> str:
+        """An access token for later, while the person's consent stands (scope offline_access)."""
+        grant = {"grant_type": "refresh_token", "refresh_token": refresh_token}
+        if scope:
+            grant["scope"] = scope
+        return (await self.issue_tokens(grant)).access_token
+
     async def userinfo(self, access_token: str) -> UserInfo:
+        """The attributes that the person lets this client know, as they are now."""
         return await self._get(f"{OIDC}/userinfo", UserInfo, access_token)
+
+    async def userinfo_since(self, access_token: str, tag: str) -> Latest | None:
+        """The same with a tag for the next time; none if this tag is theirs still."""
+        headers = {"authorization": f"Bearer {access_token}", "if-none-match": tag}
+        reply = await self._http.send("GET", f"{self._origin}{OIDC}/userinfo", headers=headers)
+        if reply.status == _NOT_MODIFIED:
+            return None
+        return Latest(_read(reply, UserInfo), reply.headers.get("etag", ""))
 
     async def open_sign_transaction(self, asked: SignTransaction) -> TransactionReply:
         token = await self.client_credentials("sign")
-        return await self._post("/api/sign-transactions", asked, token)
+        return await self._post("/api/sign-transactions", asked, token, TransactionReply)
 
     async def sign_result(self, transaction: str, access_token: str) -> SignResult:
         path = f"/api/sign-transactions/{transaction}/result"
@@ -215,11 +247,15 @@ class LoginClient:
 
     async def open_approval_transaction(self, asked: ApprovalTransaction) -> TransactionReply:
         token = await self.client_credentials("approve")
-        return await self._post("/api/approval-transactions", asked, token)
+        return await self._post("/api/approval-transactions", asked, token, TransactionReply)
 
     async def approval_result(self, transaction: str, access_token: str) -> ApprovalResult:
         path = f"/api/approval-transactions/{transaction}/result"
         return await self._get(path, ApprovalResult, access_token)
+
+    async def check_mandate(self, asked: MandateCheck) -> MandateInForce:
+        token = await self.client_credentials("approve")
+        return await self._post("/api/mandate-checks", asked, token, MandateInForce)
 
     # --- ID tokens ----------------------------------------------------------------------------
 
@@ -249,19 +285,9 @@ class LoginClient:
     # --- how ----------------------------------------------------------------------------------
 
     def _assertion(self) -> str:
-        now = int(self._clock().timestamp())
-        public = self._key.public_key()
-        claims = {
-            "iss": self.client_id,
-            "sub": self.client_id,
-            "aud": self.issuer,
-            "iat": now,
-            "exp": now + ASSERTION_LASTS.seconds,
-            "jti": secrets.token_urlsafe(24),
-        }
-        algorithm = "RS256" if isinstance(self._key, rsa.RSAPrivateKey) else "ES256"
-        kid = jwks.thumbprint(public)
-        return jwt.encode(claims, self._key, algorithm=algorithm, headers={"kid": kid})
+        return assertions.made(
+            self._key, client_id=self.client_id, audience=self.issuer, at=self._clock()
+        )
 
     async def _get(self, path: str, shape: type[_Shape], access_token: str | None = None) -> _Shape:
         headers = {"accept": "application/json"}
@@ -269,7 +295,9 @@ class LoginClient:
             headers["authorization"] = f"Bearer {access_token}"
         return _read(await self._http.send("GET", self._origin + path, headers=headers), shape)
 
-    async def _post(self, path: str, asked: BaseModel, access_token: str) -> TransactionReply:
+    async def _post(
+        self, path: str, asked: BaseModel, access_token: str, shape: type[_Shape]
+    ) -> _Shape:
         headers = {
             "accept": "application/json",
             "content-type": "application/json",
@@ -278,7 +306,7 @@ class LoginClient:
         content = canonical.encode(asked.model_dump(mode="json"))
         url = self._origin + path
         reply = await self._http.send("POST", url, content=content, headers=headers)
-        return _read(reply, TransactionReply)
+        return _read(reply, shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -339,10 +367,4 @@ class LoginForOperators:
 
 
 def _read(reply: Reply, shape: type[_Shape]) -> _Shape:
-    """The shape, or the problem: OAuth's refusals are problems of type application/json."""
-    if reply.status >= 400:  # noqa: PLR2004  RFC 9110
-        document = reply.json()
-        if isinstance(document, dict) and "error" in document and "type" in document:
-            raise Problem.from_document(document)
-        reply.raise_problem()
-    return reply.read(shape)
+    return reply.raise_problem().read(shape)

@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from kiban.identity.login import jwks
-from kiban.identity.login.contract import ClientRegistration, OAuthProblem
-from kiban.identity.login.jwks import Key
+from kiban.identity.login.contract import ClientRegistration
+from kiban.shared import jwks
+from kiban.shared.jwks import Key
+from kiban.shared.oauth import OAuthProblem
 
 _DOCUMENT = TypeAdapter(list[ClientRegistration])
 _LOOPBACK = ("127.0.0.1", "[::1]", "localhost")
@@ -112,8 +113,8 @@ def _client(registration: ClientRegistration, mistakes: list[str]) -> Client:
         found.append("jwks holds no keys: say {'keys': [...]}")
     if len({key.kid for key in keys}) < len(keys):
         found.append("two keys have one kid")
-    if "pseudonym" in registration.scopes and registration.member is None:
-        found.append("scope pseudonym is for a client that is a member")
+    if {"pseudonym", "mandates"} & set(registration.scopes) and registration.member is None:
+        found.append("scopes pseudonym and mandates are for a client that is a member")
     mistakes += [f"{registration.client_id}: {each}" for each in found]
     return Client(
         id=registration.client_id,

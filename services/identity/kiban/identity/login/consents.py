@@ -3,13 +3,16 @@ Consents (同意): a person lets a relying party know some of the four attribute
 
 Asked once for each relying party, after the card and before the code.  While it stands, the relying party gets the
 latest attributes, also after a move, without asking the person again; each disclosure is written down and shown.
-Ended, never deleted: the next call is refused.
+Who was let in also for later (offline_access) asks whether something has changed, and is given it only then.
+Ended, never deleted: the next call is refused, and what opened later calls is ended with it.
 
 Refused: attributes without a consent that stands.
 
-Source: 公的個人認証法 (最新の利用者情報の提供); OpenID Connect Core 1.0 sections 5.1, 5.3, 5.4; plan row IDN-07.
+Source: 公的個人認証法 (最新の利用者情報の提供); OpenID Connect Core 1.0 sections 5.1, 5.3, 5.4, 11; RFC 9110
+section 13.1.2 (If-None-Match); plan row IDN-07.
 """
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,9 +22,17 @@ from kiban.identity.authority.client import AuthorityClient
 from kiban.identity.authority.contract import AttributesRequest, HolderAttributes
 from kiban.identity.login import store
 from kiban.identity.login.clients import Clients
-from kiban.identity.login.contract import ATTRIBUTES, Attribute, ScopeMissing, UserInfo
+from kiban.identity.login.contract import (
+    ATTRIBUTES,
+    CONSENTED,
+    Attribute,
+    Consented,
+    ScopeMissing,
+    UserInfo,
+)
 from kiban.identity.login.store import AccessToken, Consent, Disclosure
 from kiban.identity.login.subjects import Subjects
+from kiban.shared import canonical
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.exchanges import new_id
@@ -35,6 +46,12 @@ def attributes_in(scope: Iterable[str]) -> tuple[Attribute, ...]:
     """The attributes that a scope asks for."""
     asked = set(scope)
     return tuple(each for each in ATTRIBUTES if each in asked)
+
+
+def asked_in(scope: Iterable[str]) -> tuple[Consented, ...]:
+    """What a person must have consented to before this scope is given."""
+    asked = set(scope)
+    return tuple(each for each in CONSENTED if each in asked)
 
 
 def claims(
@@ -60,6 +77,29 @@ def _claim(attributes: HolderAttributes, attribute: Attribute) -> dict[str, obje
             return {"gender": attributes.sex}
 
 
+async def standing(connection: AsyncConnection, *, holder: str, client: str) -> frozenset[str]:
+    """What this relying party may know of this person now, and whether also later."""
+    return frozenset(
+        each
+        for consent in await store.list_consents(connection, holder, client=client)
+        if consent.ended_at is None
+        for each in consent.attributes
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """Attributes as they are now, and a word for them by which their reader asks whether they changed."""
+
+    info: UserInfo
+
+    @property
+    def tag(self) -> str:
+        """Their digest: it says nothing to anybody who has not these very claims (RFC 9110, section 8.8.3)."""
+        written = canonical.encode(self.info.model_dump(mode="json", by_alias=True))
+        return f'"{hashlib.sha256(written).hexdigest()}"'
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     """What a person is shown at /consents."""
@@ -78,35 +118,27 @@ class Consents:
     subjects: Subjects
     clock: Clock
 
-    async def standing(
-        self, connection: AsyncConnection, *, holder: str, client: str
-    ) -> frozenset[str]:
-        """The attributes that this relying party may know now."""
-        found = await store.list_consents(connection, holder, client=client)
-        return frozenset(
-            attribute
-            for consent in found
-            if consent.ended_at is None
-            for attribute in consent.attributes
-        )
-
     async def give(
         self,
         connection: AsyncConnection,
         *,
         holder: str,
         client: str,
-        attributes: Iterable[Attribute],
+        attributes: Iterable[Consented],
     ) -> None:
         """Write a consent down, in the transaction that gives the code."""
         consent = Consent(new_id(), client, holder, list(attributes), self.clock())
         await store.add(connection, store.consents, consent)
 
     async def end(self, holder: str, consent: str) -> None:
-        """End one's own consent, at once."""
+        """End one's own consent, at once, and what opened later calls."""
         async with self.db.begin() as connection:
-            if not await store.end_consent(connection, consent, holder=holder, at=self.clock()):
+            client = await store.end_consent(connection, consent, holder=holder, at=self.clock())
+            if client is None:
                 raise NotFound("there is no such consent that stands")
+            await store.end_refresh_tokens(
+                connection, holder=holder, client=client, at=self.clock()
+            )
 
     async def history(self, holder: str) -> History:
         async with self.db.read() as connection:
@@ -115,9 +147,9 @@ class Consents:
                 await store.list_disclosures(connection, holder, limit=SHOWN),
             )
 
-    async def userinfo(self, token: AccessToken) -> UserInfo:
+    async def userinfo(self, token: AccessToken, *, known: str = "") -> Latest | None:
         """
-        The latest attributes that the token reaches and the person consents to.
+        The latest attributes that the token reaches and the person consents to; none if `known` is their tag.
 
         1. the token is a person's
         2. a consent stands
@@ -129,23 +161,26 @@ class Consents:
         subject = self.subjects.of(token.holder, sector=self.clients.find(token.client).sector)
         asked = attributes_in(token.scope.split())
         if not asked:
-            return claims(subject, None, ())
+            return Latest(claims(subject, None, ()))
         async with self.db.read() as connection:
             await self._granted(connection, token, token.holder)
         attributes = await self.authority.read_attributes(AttributesRequest(holder=token.holder))
         async with self.db.begin() as connection:
             granted = await self._granted(connection, token, token.holder)
+            latest = Latest(claims(subject, attributes, granted))
+            if known == latest.tag:
+                return None
             disclosure = Disclosure(
                 new_id(), token.client, token.holder, list(granted), self.clock()
             )
             await store.add(connection, store.disclosures, disclosure)
-        return claims(subject, attributes, granted)
+        return latest
 
     async def _granted(
         self, connection: AsyncConnection, token: AccessToken, holder: str
     ) -> tuple[Attribute, ...]:
-        standing = await self.standing(connection, holder=holder, client=token.client)
-        granted = tuple(each for each in attributes_in(token.scope.split()) if each in standing)
+        may = await standing(connection, holder=holder, client=token.client)
+        granted = tuple(each for each in attributes_in(token.scope.split()) if each in may)
         if not granted:
             raise ScopeMissing(
                 "insufficient_scope",

@@ -11,24 +11,27 @@ Source: DESIGN 3, 4 (steps 1, 3, 5), 6; the authentication app's public contract
 RFC 7636 (PKCE), RFC 7523 (private_key_jwt); plan rows IDN-05, IDN-18.
 """
 
-import re
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, JsonValue
 
 from kiban.shared.exchanges import Hex32, Hex64, MemberId, Seconds, Shape
-from kiban.shared.problems import Problem, Scalar
+from kiban.shared.mandates import MandateLine
+from kiban.shared.oauth import OAuthProblem
+from kiban.shared.problems import Problem
 
 REALM = "/realms/main"
 OIDC = f"{REALM}/protocol/openid-connect"
 CLIENT_ID = r"^[0-9a-zA-Z]{1,255}$"
-ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 Attribute = Literal["name", "address", "birthdate", "gender"]
 ATTRIBUTES: tuple[Attribute, ...] = ("name", "address", "birthdate", "gender")
 """The four attributes (基本4情報), each a scope of its own."""
-Scope = Literal["openid", "name", "address", "birthdate", "gender", "sign", "approve", "pseudonym"]
-SCOPES: tuple[Scope, ...] = ("openid", *ATTRIBUTES, "sign", "approve", "pseudonym")
+Consented = Attribute | Literal["offline_access"]
+CONSENTED: tuple[Consented, ...] = (*ATTRIBUTES, "offline_access")
+"""What a person is asked for: attributes, and that they may be read later, when nobody is there."""
+Scope = Consented | Literal["openid", "sign", "approve", "pseudonym", "mandates"]
+SCOPES: tuple[Scope, ...] = ("openid", *CONSENTED, "sign", "approve", "pseudonym", "mandates")
 
 
 def _in_both_languages(text: dict[str, str]) -> dict[str, str]:
@@ -41,39 +44,6 @@ _Language = Annotated[str, Field(pattern=r"^[a-z]{2}(-[a-z]{2,8})?$")]
 _Said = Annotated[str, Field(min_length=1, max_length=300)]
 Text = Annotated[dict[_Language, _Said], Field(max_length=8), AfterValidator(_in_both_languages)]
 """A text by language: ja and en, and perhaps others."""
-
-
-class OAuthProblem(Problem):
-    """
-    A refusal in the words of RFC 6749: `error` and `error_description` beside the problem's own members.
-
-    Its media type is application/json, as section 5.2 says, and the document is a problem all the same.
-    """
-
-    slug, title, status = (
-        "oauth-refused",
-        "The authorization request or token request is refused",
-        400,
-    )
-
-    def __init__(self, error: str, detail: str, **members: Scalar) -> None:
-        super().__init__(detail, error=error, **members)
-
-    @property
-    def error(self) -> str:
-        return str(self.members.get("error", "server_error"))
-
-    @property
-    def description(self) -> str:
-        """The detail in the characters that RFC 6749 admits (section 4.1.2.1)."""
-        return re.sub(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]", "'", self.detail)
-
-    def document(self) -> dict[str, Scalar]:
-        return super().document() | {"error_description": self.description}
-
-
-class ClientRefused(OAuthProblem):
-    slug, title, status = "client-refused", "The relying party did not prove who it is", 401
 
 
 class AccessTokenRefused(OAuthProblem):
@@ -137,7 +107,7 @@ class Discovery(Shape):
     scopes_supported: list[str]
     response_types_supported: list[str]
     response_modes_supported: list[str]
-    grant_types_supported: list[str] = Field(description="refresh tokens are not given")
+    grant_types_supported: list[str]
     acr_values_supported: list[str]
     subject_types_supported: list[str]
     id_token_signing_alg_values_supported: list[str]
@@ -167,8 +137,15 @@ class TokenResponse(Shape):
     expires_in: int
     scope: str
     id_token: str | None = None
+    refresh_token: str | None = Field(
+        default=None,
+        description="with scope offline_access: good until the person ends the consent",
+    )
     kiban_token: str | None = Field(
         default=None, description="the authority's acquisition token, for a client that is a member"
+    )
+    kiban_mandates: list[MandateLine] | None = Field(
+        default=None, description="for whom the person may act, and who for them (scope mandates)"
     )
 
 
@@ -195,6 +172,7 @@ class SignTransaction(Shape):
     digest: Hex64 = Field(description="SHA-256 of what is to be signed")
     title: Text = Field(description="what it is, for the person")
     subject: str = Field(max_length=64, description="sub of the person who must sign")
+    mandate: Hex64 | None = Field(default=None, description="under which they sign for another")
 
 
 class TransactionReply(Shape):
@@ -223,12 +201,19 @@ class ApprovalTransaction(Shape):
     bearer: MemberId
     title: Text
     subject: str = Field(max_length=64, description="sub of the person who must approve")
+    mandate: Hex64 | None = Field(default=None, description="under which they approve for another")
 
 
 class ApprovalResult(Shape):
     """The authority's tokens, in no order that means anything: each can be used for any one party."""
 
     tokens: list[str]
+
+
+class MandateCheck(Shape):
+    """A relying party asks whether a mandate that it was told of holds now."""
+
+    mandate: Hex64
 
 
 class CardRequest(Shape):
@@ -242,6 +227,8 @@ class CardRequest(Shape):
     challenge: Hex64
     digest: Hex64 | None = Field(description="what is to be signed (kind sign)")
     records: list[TermsRecord] = Field(description="what is to be approved (kind approve)")
+    mandate: Hex64 | None = Field(default=None, description="signed over too (kind approve)")
+    acting_for: str | None = Field(default=None, description="the name of whom it is done for")
     return_to: str = Field(description="where the browser goes next; the card adds `code`")
     expires_at: Seconds
 

@@ -6,8 +6,9 @@ They are read by hand because OAuth has its own words for every mistake in them;
 
 from typing import Any
 
-from kiban.identity.login.contract import ASSERTION_TYPE, CLIENT_ID
-from kiban.identity.login.forms import MEDIA_TYPE
+from kiban.identity.login.contract import CLIENT_ID
+from kiban.shared.forms import MEDIA_TYPE
+from kiban.shared.oauth import ASSERTION_TYPE
 
 PRINTABLE = r"^[\x20-\x7E]{1,255}$"
 
@@ -49,7 +50,9 @@ TOKEN: dict[str, Any] = {
                     "type": "object",
                     "required": ["grant_type", "client_assertion_type", "client_assertion"],
                     "properties": {
-                        "grant_type": _text(enum=["authorization_code", "client_credentials"]),
+                        "grant_type": _text(
+                            enum=["authorization_code", "refresh_token", "client_credentials"]
+                        ),
                         "client_assertion_type": _text(enum=[ASSERTION_TYPE]),
                         "client_assertion": _text(
                             description="JWT of RFC 7523: iss and sub the client_id, aud the issuer, exp, jti"
@@ -62,7 +65,10 @@ TOKEN: dict[str, Any] = {
                             description="for grant authorization_code: as before"
                         ),
                         "code_verifier": _text(pattern="^[A-Za-z0-9._~-]{43,128}$"),
-                        "scope": _text(description="for grant client_credentials: sign or approve"),
+                        "refresh_token": _text(description="for grant refresh_token"),
+                        "scope": _text(
+                            description="for grant client_credentials: sign or approve; for refresh_token: less"
+                        ),
                     },
                 }
             }

@@ -21,9 +21,8 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
-from kiban.identity.login import jwks
 from kiban.identity.login.contract import KeySet
-from kiban.shared import encoding, tokens
+from kiban.shared import encoding, jwks, tokens
 
 TYPE = "JWT"
 LASTS = timedelta(minutes=10)

@@ -15,7 +15,8 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.identity.authority.client import AuthorityClient, obtain_identity
-from kiban.identity.login import clients, codes, idtokens, store
+from kiban.identity.login import clients, idtokens, store
+from kiban.identity.login.acting import Acting
 from kiban.identity.login.authorization import LANGUAGES
 from kiban.identity.login.cardanswers import CardAnswers
 from kiban.identity.login.cardrequests import CardRequests
@@ -27,6 +28,7 @@ from kiban.identity.login.store import Visit
 from kiban.identity.login.subjects import Subjects
 from kiban.identity.login.tokengrants import TokenGrants
 from kiban.identity.login.transactions import Transactions
+from kiban.shared import codes
 from kiban.shared.clock import Clock
 from kiban.shared.csrf import CSRF
 from kiban.shared.database import Database, hold
@@ -52,6 +54,8 @@ class Office:
     identity: Identity
     requests: CardRequests
     grants: TokenGrants
+    acting: Acting
+    transactions: Transactions
     csrf: CSRF
 
     def __init__(self, settings: LoginSettings, *, db: Database, http: Http, clock: Clock) -> None:
@@ -63,7 +67,6 @@ class Office:
         self._wrapping = Wrapping(settings.secret)
         self.clients = clients.read(settings.clients)
         self.issuer = settings.origin + REALM
-        self.transactions = Transactions(db, self._wrapping, clock)
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
@@ -89,7 +92,7 @@ class Office:
             scopes_supported=list(SCOPES),
             response_types_supported=["code"],
             response_modes_supported=["query"],
-            grant_types_supported=["authorization_code", "client_credentials"],
+            grant_types_supported=["authorization_code", "refresh_token", "client_credentials"],
             acr_values_supported=[idtokens.ACR],
             subject_types_supported=["pairwise"],
             id_token_signing_alg_values_supported=["ES256"],
@@ -148,13 +151,16 @@ class Office:
             await self._keyring.get_or_make(connection, SIGNING_KEYS, _new_signing_keys)
         signed = SignedHttp(self._http, lambda: self.identity, clock)
         authority = AuthorityClient(signed, settings.authority_origin)
+        self.acting = Acting(authority)
+        self.transactions = Transactions(db, self.acting, self._wrapping, clock)
         self.consents = Consents(db, authority, self.clients, subjects, clock)
         self.requests = CardRequests(
             db=db,
             clients=self.clients,
-            answers=CardAnswers(authority, self.clients, subjects, settings.origin),
+            answers=CardAnswers(authority, self.clients, subjects, self.acting, settings.origin),
             consents=self.consents,
             transactions=self.transactions,
+            acting=self.acting,
             wrapping=self._wrapping,
             clock=clock,
             origin=settings.origin,

@@ -11,12 +11,12 @@ from typing import Annotated, Literal
 from fastapi import Depends, FastAPI, Form, Path, Query, Request
 from starlette.responses import RedirectResponse, Response
 
-from kiban.identity.login import codes
 from kiban.identity.login.cardrequests import VISIT_LASTS
 from kiban.identity.login.contract import OtherBrowser
 from kiban.identity.login.office import Office
 from kiban.identity.login.settings import LoginSettings
 from kiban.identity.login.store import Visit
+from kiban.shared import codes
 from kiban.shared.access import Access, anyone
 from kiban.shared.cookies import Cookie
 from kiban.shared.http import origin_of

@@ -76,6 +76,18 @@ access_tokens = Table(
     Column("revoked_at", Instant),
 )
 Index("access_tokens_request", access_tokens.c.request)
+refresh_tokens = Table(
+    "refresh_tokens",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("client", String(255), nullable=False),
+    Column("scope", String(200), nullable=False),
+    Column("request", String(32), nullable=False),
+    Column("holder", String(64), nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("revoked_at", Instant),
+)
+Index("refresh_tokens_of", refresh_tokens.c.holder, refresh_tokens.c.client)
 assertions = Table(
     "assertions",
     metadata,
@@ -165,6 +177,19 @@ class AccessToken:
     request: str | None
     holder: str | None
     transaction: str | None
+    expires_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """What opens later access tokens, without the word itself."""
+
+    digest: str
+    client: str
+    scope: str
+    request: str
+    holder: str
     expires_at: datetime
     revoked_at: datetime | None = None
 
@@ -279,8 +304,25 @@ async def find_access_token(connection: AsyncConnection, digest: str) -> AccessT
 
 async def revoke_tokens(connection: AsyncConnection, request: str, *, at: datetime) -> None:
     """End whatever came of a request's code."""
-    given = (access_tokens.c.request == request, access_tokens.c.revoked_at.is_(None))
-    await _step(connection, access_tokens, given, revoked_at=at)
+    for table in (access_tokens, refresh_tokens):
+        given = (table.c.request == request, table.c.revoked_at.is_(None))
+        await _step(connection, table, given, revoked_at=at)
+
+
+async def find_refresh_token(connection: AsyncConnection, digest: str) -> RefreshToken | None:
+    return await _one(connection, RefreshToken, refresh_tokens, refresh_tokens.c.digest == digest)
+
+
+async def end_refresh_tokens(
+    connection: AsyncConnection, *, holder: str, client: str, at: datetime
+) -> None:
+    """End what a relying party could come back with later for this person."""
+    given = (
+        refresh_tokens.c.holder == holder,
+        refresh_tokens.c.client == client,
+        refresh_tokens.c.revoked_at.is_(None),
+    )
+    await _step(connection, refresh_tokens, given, revoked_at=at)
 
 
 async def spend_assertion(connection: AsyncConnection, digest: str, *, until: datetime) -> bool:
@@ -312,14 +354,18 @@ async def list_consents(
     return [_made(Consent, row) for row in rows]
 
 
-async def end_consent(connection: AsyncConnection, name: str, *, holder: str, at: datetime) -> bool:
-    """End a person's own consent; false if there is none that stands."""
+async def end_consent(
+    connection: AsyncConnection, name: str, *, holder: str, at: datetime
+) -> str | None:
+    """End a person's own consent: the client to which it was given; none if there is none that stands."""
     standing = (
         consents.c.id == name,
         consents.c.holder == holder,
         consents.c.ended_at.is_(None),
     )
-    return await _step(connection, consents, standing, ended_at=at)
+    ended = update(consents).where(*standing).values(ended_at=at).returning(consents.c.client)
+    client: str | None = (await connection.execute(ended)).scalar_one_or_none()
+    return client
 
 
 async def list_disclosures(
@@ -340,7 +386,15 @@ async def end_visit(connection: AsyncConnection, digest: str) -> None:
 
 async def forget(connection: AsyncConnection, *, before: datetime) -> None:
     """Delete what ended before this time; consents and disclosures stay."""
-    for table in (codes, access_tokens, assertions, transactions, requests, visits):
+    for table in (
+        codes,
+        access_tokens,
+        refresh_tokens,
+        assertions,
+        transactions,
+        requests,
+        visits,
+    ):
         await connection.execute(delete(table).where(table.c.expires_at < before))
 
 

@@ -4,6 +4,8 @@ Transactions: what a relying party asks one person to sign, or to approve, on th
 The relying party opens one for the person who is logged in with it; the person answers at the card; the result goes
 to the relying party with the person's own access token.  Results are wrapped at rest and kept for minutes.
 
+Whom it is done for, and in what, may be checked only here: see `acting`.
+
 Refused: records whose digest is not that of their text; a bearer other than the relying party itself; a transaction
 that is another's, has ended or was answered; an access token of another transaction.
 
@@ -18,7 +20,8 @@ from typing import TypeVar
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kiban.identity.login import store
+from kiban.identity.login import acting, store
+from kiban.identity.login.acting import Acting
 from kiban.identity.login.clients import Client
 from kiban.identity.login.contract import (
     ApprovalResult,
@@ -74,10 +77,13 @@ class Transactions:
     """The use case; collaborators are given."""
 
     db: Database
+    acting: Acting
     wrapping: Wrapping
     clock: Clock
 
     async def open_sign(self, client: Client, asked: SignTransaction) -> TransactionReply:
+        if asked.mandate is not None:
+            await self.acting.check(asked.mandate, client)
         return await self._open(client, "sign", asked)
 
     async def open_approval(self, client: Client, asked: ApprovalTransaction) -> TransactionReply:
@@ -88,6 +94,8 @@ class Transactions:
                 sent=asked.bearer,
                 expected=client.member or "a client that is registered as a member",
             )
+        if asked.mandate is not None:
+            acting.check_terms(asked.records, await self.acting.check(asked.mandate, client))
         return await self._open(client, "approve", asked)
 
     async def find_open(

@@ -1,5 +1,5 @@
 """
-Codes: random words that open one thing once, or for a while; login keeps their digests alone.
+Codes: random words that open one thing once, or for a while: who gives them keeps their digests alone.
 
 Authorization codes, access tokens, the card's one-time code and the cookie of a browser are all of this kind.
 
@@ -15,8 +15,8 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from kiban.identity.login.contract import OAuthProblem
 from kiban.shared import encoding
+from kiban.shared.oauth import OAuthProblem
 
 _SIZE = 32
 _FORM = re.compile(r"[A-Za-z0-9_-]{43}")

@@ -8,7 +8,7 @@ Source: RFC 6749 sections 3.2 and 4.1.3, appendix B.
 
 from urllib.parse import parse_qsl
 
-from kiban.identity.login.contract import OAuthProblem
+from kiban.shared.oauth import OAuthProblem
 
 MEDIA_TYPE = "application/x-www-form-urlencoded"
 _MOST_FIELDS = 30

@@ -3,7 +3,7 @@ Client assertions: a relying party proves who it is with a statement signed by i
 
 Refused: encodings that are not canonical base64url; an algorithm that is not the registered key's own (so `none` and
 a public key taken for a shared secret lead nowhere); another issuer, subject or audience; a statement without an end,
-that has ended, or that lasts too long.  That a `jti` is new is for the one who keeps them: see `tokengrants`.
+that has ended, or that lasts too long.  That a `jti` is new is for the one who keeps them: the one who asks.
 
 Source: RFC 7523 section 3, RFC 7515, RFC 8725 sections 3.1, 3.2, 3.8; RFC 7519 section 4.1.
 """
@@ -11,17 +11,21 @@ Source: RFC 7523 section 3, RFC 7515, RFC 8725 sections 3.1, 3.2, 3.8; RFC 7519 
 import hashlib
 import json
 import math
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Generic, Protocol, TypeVar
 
 import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from kiban.identity.login.clients import Client, Clients
-from kiban.identity.login.contract import ASSERTION_TYPE, ClientRefused, OAuthProblem
-from kiban.identity.login.jwks import Key
-from kiban.shared import encoding
+from kiban.shared import encoding, jwks
+from kiban.shared.jwks import Key
+from kiban.shared.oauth import ASSERTION_TYPE, ClientRefused, OAuthProblem
 
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+LASTS = timedelta(minutes=1)
 LONGEST = timedelta(hours=1)
 LEEWAY = timedelta(seconds=10)
 LONGEST_TEXT = 8_000
@@ -30,11 +34,31 @@ _JWS = jwt.PyJWS(algorithms=list(_ALGORITHMS))
 _TYPES = (None, "JWT", "client-authentication+jwt")
 
 
+class Client(Protocol):
+    """Whoever is registered, with the keys that it registered."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def keys(self) -> tuple[Key, ...]: ...
+
+
+Known = TypeVar("Known", bound=Client)
+Known_co = TypeVar("Known_co", bound=Client, covariant=True)
+
+
+class Clients(Protocol[Known_co]):
+    """Everybody who is registered; whoever is not is an `OAuthProblem`."""
+
+    def find(self, client_id: str) -> Known_co: ...
+
+
 @dataclass(frozen=True, slots=True)
-class Assertion:
+class Assertion(Generic[Known]):
     """A client's verified statement; made by `verify` alone."""
 
-    client: Client
+    client: Known
     jti: str
     expires_at: datetime
 
@@ -45,9 +69,25 @@ class Assertion:
         return hashlib.sha256(said).hexdigest()
 
 
+def made(key: PrivateKey, *, client_id: str, audience: str, at: datetime) -> str:
+    """Write an assertion: the client's side."""
+    now = int(at.timestamp())
+    claims = {
+        "iss": client_id,
+        "sub": client_id,
+        "aud": audience,
+        "iat": now,
+        "exp": now + LASTS.seconds,
+        "jti": secrets.token_urlsafe(24),
+    }
+    algorithm = "RS256" if isinstance(key, rsa.RSAPrivateKey) else "ES256"
+    kid = jwks.thumbprint(key.public_key())
+    return jwt.encode(claims, key, algorithm=algorithm, headers={"kid": kid})
+
+
 def verify(
-    form: Mapping[str, str], clients: Clients, *, audiences: tuple[str, ...], at: datetime
-) -> Assertion:
+    form: Mapping[str, str], clients: Clients[Known], *, audiences: tuple[str, ...], at: datetime
+) -> Assertion[Known]:
     """The assertion that a token request carries, if it proves a registered client."""
     assertion = _carried(form)
     header, claims = _opened(assertion)
@@ -95,7 +135,9 @@ def _opened(assertion: str) -> tuple[dict[str, object], dict[str, object]]:
     return read
 
 
-def _client(claims: Mapping[str, object], form: Mapping[str, str], clients: Clients) -> Client:
+def _client(
+    claims: Mapping[str, object], form: Mapping[str, str], clients: Clients[Known]
+) -> Known:
     issuer, subject = claims.get("iss"), claims.get("sub")
     if not isinstance(issuer, str) or issuer != subject:
         raise _refused("iss and sub of an assertion are both the client_id")

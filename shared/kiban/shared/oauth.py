@@ -1,0 +1,46 @@
+"""
+OAuth's refusals: what an authorization server says in the words of RFC 6749 and is a problem document all the same.
+
+Login and the portal are both authorization servers, for different things; their clients meet one kind of refusal.
+
+Source: RFC 6749 sections 4.1.2.1 and 5.2; RFC 7523 section 2.2; RFC 9457.
+"""
+
+import re
+
+from kiban.shared.problems import Problem, Scalar
+
+ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+class OAuthProblem(Problem):
+    """
+    A refusal in the words of RFC 6749: `error` and `error_description` beside the problem's own members.
+
+    Its media type is application/json, as section 5.2 says, and the document is a problem all the same.
+    """
+
+    slug, title, status = (
+        "oauth-refused",
+        "The authorization request or token request is refused",
+        400,
+    )
+
+    def __init__(self, error: str, detail: str, **members: Scalar) -> None:
+        super().__init__(detail, error=error, **members)
+
+    @property
+    def error(self) -> str:
+        return str(self.members.get("error", "server_error"))
+
+    @property
+    def description(self) -> str:
+        """The detail in the characters that RFC 6749 admits (section 4.1.2.1)."""
+        return re.sub(r"[^\x20-\x21\x23-\x5b\x5d-\x7e]", "'", self.detail)
+
+    def document(self) -> dict[str, Scalar]:
+        return super().document() | {"error_description": self.description}
+
+
+class ClientRefused(OAuthProblem):
+    slug, title, status = "client-refused", "The relying party did not prove who it is", 401
