@@ -113,7 +113,7 @@ class Ledger:
     def __init__(self):
         self.held, self.readings = {}, 0
 
-    async def read(self, person, item, *, inquirer, at):
+    async def read(self, person, item, *, inquirer, affair, at):
         self.readings += 1
         return self.held.get((person, item), "not-held")
 
@@ -188,7 +188,7 @@ class Services:
 
     def _gateway(self, name):
         return GatewaySettings(member=name, origin=self.origin(name), secret=Secret(name),
-                               operator_key=Secret(OPERATOR), member_secret=member_secret(name),
+                               operator_key=Secret(OPERATOR), key_seed=Secret(""), member_secret=member_secret(name),
                                agency_key=Secret(f"key of {name}"), authority_origin=AUTHORITY,
                                core_origin=CORE, resident_network="resident-network",
                                reads_lines=name == "portal")  # fmt: skip

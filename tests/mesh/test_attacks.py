@@ -147,9 +147,12 @@ async def test_a_permit_that_is_not_what_was_logged_is_refused(services, tax, pe
         await present(tax, pension, resigned(services, permit, leaf="0" * 64))
 
 
-async def test_a_permit_whose_item_was_changed_is_refused(services, tax, pension):
+@pytest.mark.parametrize("change", [{"item": "address"}, {"of": "spouse"}], ids=str)
+async def test_a_permit_for_something_else_than_was_logged_is_refused(
+    services, tax, pension, change
+):
     _, permit = await permit_of(tax)
-    claims = permit.record.claims.model_copy(update={"item": "address"})
+    claims = permit.record.claims.model_copy(update=change)
     record = permit.record.model_copy(update={"claims": claims})
     forged = permit.model_copy(update={"record": type(record)(**record.model_dump())})
 

@@ -246,6 +246,13 @@ async def test_what_no_law_permits_is_not_asked_and_not_logged(services):
     assert await services.lines("hana") == []
 
 
+async def test_what_the_law_permits_about_a_person_it_does_not_permit_about_their_spouse(services):
+    with pytest.raises(NotPermitted) as refusal:
+        await services.gateway("tax").inquire(asks().model_copy(update={"of": "spouse"}))
+
+    assert "income of the spouse" in str(refusal.value.members["missing"])
+
+
 async def test_without_a_log_there_is_no_permit_and_no_data(services):
     async with services.databases["core"].begin() as connection:
         await connection.execute(text("ALTER TABLE log_entries RENAME TO log_entries_away"))

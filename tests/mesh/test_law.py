@@ -1,5 +1,6 @@
 """The law: what has no row in force is denied, and the denial says which row was missing."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime
 
 import pytest
@@ -46,6 +47,21 @@ def test_a_case_that_differs_in_one_part_is_denied_with_the_missing_row(case):
         table().check(case, at=IN_FORCE)
 
     assert refusal.value.members["missing"] == str(case)
+
+
+def test_a_row_about_a_spouse_permits_nothing_about_whose_affair_it_is_and_none_the_other_way():
+    of_spouse = replace(CASE, of="spouse")
+
+    assert table(row(of="spouse")).check(of_spouse, at=IN_FORCE).id == "r.1"
+    for law, case in (
+        (table(row(of="spouse")), CASE),
+        (table(), of_spouse),
+        (table(row(of="parent")), of_spouse),
+    ):
+        with pytest.raises(NotPermitted) as refusal:
+            law.check(case, at=IN_FORCE)
+        assert refusal.value.members["missing"] == str(case)
+    assert "income of the spouse" in str(of_spouse)
 
 
 def test_a_row_is_in_force_from_midnight_in_japan_until_midnight_in_japan():

@@ -53,9 +53,11 @@ class ChangeOffice:
             lanes={NOTICES: "subscriber"},
         )
 
-    async def read(self, person: str, item: str, *, inquirer: str, at: datetime) -> Reading:
+    async def read(
+        self, person: str, item: str, *, inquirer: str, affair: str, at: datetime
+    ) -> Reading:
         """Nothing is held here about anybody."""
-        del person, item, inquirer, at
+        del person, item, inquirer, affair, at
         return "not-held"
 
     async def accept(self, application: AcceptedApplication) -> None:

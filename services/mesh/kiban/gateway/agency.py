@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from kiban.gateway import log_store, store
+from kiban.gateway import lines, log_store, store
 from kiban.gateway.asking import Asking, read_receipt
 from kiban.gateway.consenting import DELIVERIES, ENDS, Consenting
 from kiban.gateway.contract import (
@@ -115,6 +115,7 @@ class Gateway:
             member=self.settings.member,
             secret=self.settings.member_secret,
             clock=self.clock,
+            seed=self.settings.key_seed,
         )
         signed = SignedHttp(self.http, identity, self.clock)
         core = self.settings.core_origin
@@ -234,6 +235,11 @@ class Gateway:
                 )
             after = waiting[-1].number
 
+    async def is_settled(self) -> bool:
+        """Whether nothing is left that only time, or a neighbour, can finish."""
+        unproven = await self._unproven(0, self.clock())
+        return not unproven and not await self.standing.outbox.is_waiting()
+
     async def _unproven(self, after: int, before: datetime) -> list[store.Unproven]:
         async with self.db.look() as connection:
             return await store.unproven(connection, LEAVES_AT_ONCE, after=after, before=before)
@@ -253,14 +259,15 @@ class Gateway:
         return await self.consenting.end(end, parties)
 
     async def lines(self, person: str) -> list[Line]:
-        """What the log holds about a person, newest first."""
+        """What the log holds about a person, newest first; nothing while the history is closed."""
         if self.reader:
             await self.reader.follow()
         async with self.db.read() as connection:
             code = await self.standing.people.code(connection, person)
             if code is None:
                 raise PersonUnknown("the number has no pseudonym here")
-            return await log_store.read_lines(connection, self.standing.people.wrap(code))
+            found = await log_store.read_lines(connection, self.standing.people.wrap(code))
+        return lines.shown(found)
 
     async def prove(self, leaf: str) -> InclusionProof:
         return await self.standing.mesh.prove_inclusion(leaf)

@@ -70,6 +70,7 @@ class Wish:
     provider: str
     affair: str
     item: str
+    of: str | None = None
 
 
 class Waiting(Shape):
@@ -98,7 +99,7 @@ class Asking:
         """Ask for one item about some people; steps 1 to 5."""
         codes = await self.codes(request.people)
         order = blinding.shuffle(len(codes))
-        wish = Wish("inquiry", request.provider, request.affair, request.item)
+        wish = Wish("inquiry", request.provider, request.affair, request.item, request.of)
         note = bytes.fromhex(request.consent) if request.consent else blinding.NO_NOTE
         with trace.new_trace(f"inquiry by {self.standing.id}"):
             token, permit = await self.permitted(wish, order.arrange(codes), note)
@@ -217,6 +218,7 @@ class Asking:
             provider=wish.provider,
             affair=wish.affair,
             item=wish.item,
+            of=wish.of,
             people=len(codes),
             inquirer_epoch=me.epoch,
             until=int((me.clock() + VALID).timestamp()),

@@ -98,12 +98,26 @@ class NoticesRefused(Problem):
 # --- what is held ---------------------------------------------------------------------------------
 
 
+Mark = Literal["undisclosed", "no-own-information"]
+"""
+What protects a person from violence (DV等支援措置), each independent of the other.
+
+`undisclosed` (不開示該当): nobody learns where she is, or that anybody asked there.  `no-own-information`
+(自己情報提供不可): nobody takes her own information out, not even with her card.
+"""
+
+
+HISTORY_CLOSED, HISTORY_OPENED = "history-closed", "history-opened"
+"""Items that are announced to the portal alone: a person's history is shown to nobody, or is shown again."""
+
+
 class Statement(Shape):
     """
     What a provider holds about a person for one item, on a day; it names no person.
 
     `salt` is secret and fixed for a version of the record, so that the digest, which others keep, tells nobody
-    the value.  Two readings of the same version have the same digest.
+    the value.  Two readings of the same version have the same digest.  The marks are of the person, not of the
+    record: whoever may be told takes them over, and never why.
     """
 
     item: Name
@@ -112,11 +126,12 @@ class Statement(Shape):
     as_of: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$", description="since when the record says so")
     values: dict[str, JsonValue] = Field(description="by field of the item's layout")
     salt: Hex32
+    marks: list[Mark] = Field(default=[], description="what protects the person", max_length=2)
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the canonical statement, 64 hexadecimal digits."""
-        return canonical.digest(self.model_dump())
+        """SHA-256 of the canonical statement without its marks, 64 hexadecimal digits."""
+        return canonical.digest(self.model_dump(exclude={"marks"}))
 
 
 class Held(Shape):
@@ -125,6 +140,7 @@ class Held(Shape):
     values: dict[str, JsonValue]
     as_of: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
     version: str = Field(description="changes whenever the values do")
+    marks: list[Mark] = Field(default=[], description="what protects the person", max_length=2)
 
 
 Reading = Held | Literal["not-held", "withheld", "waits"]
@@ -134,8 +150,14 @@ Reading = Held | Literal["not-held", "withheld", "waits"]
 class Records(Protocol):
     """The agency's own records, as narrow as the gateway needs them."""
 
-    async def read(self, person: str, item: str, *, inquirer: str, at: datetime) -> Reading:
-        """What is held of this item about the person whom the agency calls by this number."""
+    async def read(
+        self, person: str, item: str, *, inquirer: str, affair: str, at: datetime
+    ) -> Reading:
+        """
+        What is held of this item about the person whom the agency calls by this number.
+
+        The gateway's own record of exchanges is asked for, too: an agency holds none, but may withhold it.
+        """
         ...
 
 
@@ -412,6 +434,7 @@ class InquiryRequest(Shape):
     affair: Name
     item: Name
     people: list[PersonNumber] = Field(min_length=1, max_length=65_535)
+    of: Name | None = Field(default=None, description="their relation to whose affair it is")
     consent: Hex32 | None = None
 
 
@@ -571,6 +594,9 @@ class AnnouncementRequest(Shape):
     affair: Name
     item: Name
     people: list[PersonNumber] = Field(min_length=1, max_length=5_000)
+    at_once: bool = Field(
+        default=False, description="the reply says that it was heard, not only that it will be"
+    )
 
 
 class Changed(Shape):

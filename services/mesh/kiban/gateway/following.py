@@ -170,12 +170,14 @@ class Following:
     # --- saying -------------------------------------------------------------------------------
 
     async def announce(self, request: AnnouncementRequest) -> AnnouncementReceipt:
-        """Announce that an item of these people changed; once this returns it will arrive."""
-        me = self.standing
+        """Announce that an item of these people changed; once this returns it will arrive, or has, at once."""
+        me, body = self.standing, request.model_dump(mode="json")
         await self._hearer(request)
         await self.asking.codes(request.people)
+        if request.at_once:
+            await self.send_announcement(body)
+            return AnnouncementReceipt(announcement=request.id)
         async with me.db.begin() as connection:
-            body = request.model_dump(mode="json")
             await me.outbox.put(connection, ANNOUNCEMENTS, body, key=request.id, at=me.clock())
         return AnnouncementReceipt(announcement=request.id)
 

@@ -7,12 +7,16 @@ by both ends together, and a false seed names the one who sealed it.
 
 Everybody has a pseudonym at the portal, so a line that opens to nobody is a finding about the parties.
 
+A person's lines are shown to nobody once one of them says that they are closed (不開示該当), until another opens them:
+whoever reads the log reads the line and its meaning together, so there is no moment in between.
+
 Pure rules.  Sources: DESIGN 5.4; the protocol's page, section 5.1, attacks C2, H6; 番号法 第23条.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from kiban.gateway.contract import HISTORY_CLOSED, HISTORY_OPENED, Line
 from kiban.mesh.contract import Outcome, Record
 from kiban.shared import pseudonyms
 from kiban.shared.exchanges import LINE, LINE_SEED, SeedRefused, check_seed
@@ -24,6 +28,14 @@ from kiban.shared.sealing import SealBroken
 
 _WITHOUT_OUTCOME = frozenset({"acquire", "approve"})
 """Kinds whose receiver reports nothing: the maker's seed is the only one."""
+
+
+def shown(lines: Sequence[Line]) -> list[Line]:
+    """A person's lines, newest first, unless they are closed; the law says who may close them."""
+    for line in lines:
+        if line.kind == "announce" and line.item in {HISTORY_CLOSED, HISTORY_OPENED}:
+            return list(lines) if line.item == HISTORY_OPENED else []
+    return list(lines)
 
 
 @dataclass(slots=True)

@@ -139,9 +139,12 @@ class Provision:
 
     async def _reading(self, claims: Claims, code: Pseudonym, person: str) -> Reading:
         item, at = str(claims.item), self.standing.clock()
-        if item == own_record.ITEM:
+        reading = await self.records.read(
+            person, item, inquirer=claims.inquirer, affair=str(claims.affair), at=at
+        )
+        if item == own_record.ITEM and reading != "withheld":
             return await self._own_record(code)
-        return await self.records.read(person, item, inquirer=claims.inquirer, at=at)
+        return reading
 
     async def _own_record(self, code: Pseudonym) -> Held:
         me = self.standing
@@ -171,7 +174,7 @@ class Provision:
     async def read_own(self, person: str, item: str) -> Statement | None:
         """The statement that this agency makes of its own record, for its own use."""
         me = self.standing
-        reading = await self.records.read(person, item, inquirer=me.id, at=me.clock())
+        reading = await self.records.read(person, item, inquirer=me.id, affair="", at=me.clock())
         directory = await me.members.directory()
         return self._statement(item, directory.layouts.get(item, 0), person, reading)
 
@@ -187,6 +190,7 @@ class Provision:
             as_of=reading.as_of,
             values=reading.values,
             salt=salt[:16].hex(),
+            marks=reading.marks,
         )
 
     async def _spend(

@@ -25,5 +25,7 @@ class GatewaySettings:
     core_origin: str
     resident_network: str
     """The member to which four attributes are sent for a pseudonym (取得番号)."""
+    key_seed: Secret
+    """From which the member's keys follow if they were certified before this gateway first started; else empty."""
     reads_lines: bool = False
     """True for the portal's gateway alone: it holds a pseudonym for everybody and files their lines."""

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -73,12 +74,16 @@ class Core:
     journal: Gathering[Appended, bool] = field(init=False)
     keyring: Keyring = field(init=False)
     law: LegalTable = field(init=False)
+    seating: Gathering[store.Enrolled, int] = field(init=False)
+    _seated_at: dict[str, datetime] = field(default_factory=dict)
+    """When each of the seats that we know was taken or renewed, as the database has it."""
 
     async def start(self, stack: AsyncExitStack) -> None:
         """Migrate, become a member, know who else is one, and begin to integrate the log."""
         await self.db.migrate("kiban.mesh")
         self.keyring = Keyring(store.keyring, self.settings.secret)
         self.law = self.country.law()
+        self.seating = Gathering(self._seat_all)
         client = AuthorityClient(self.http, self.settings.authority_origin)
         self.identity, anchors = await obtain_identity(
             client,
@@ -122,17 +127,21 @@ class Core:
         await self.refresh()
 
     async def refresh(self) -> None:
-        """Read seats and keys that another copy may have added."""
-        async with self.db.begin() as connection:
-            enrolled = await store.read_members(connection)
-            epochs = await store.read_epochs(connection)
-            for domain, epoch in epochs:
+        """Read seats and keys that another copy may have added; what is known already is not read again."""
+        async with self.db.look() as connection:
+            taken = await store.read_seats(connection)
+            new = [name for name, at in taken.items() if self._seated_at.get(name) != at]
+            enrolled = await store.read_members(connection, new)
+            for domain, epoch in await store.read_epochs(connection):
+                if self.conversion.knows(domain, epoch):
+                    continue
                 raw = await self.keyring.get(connection, keys.name(domain, epoch))
                 if raw is not None:
                     self.conversion.put(domain, epoch, int.from_bytes(raw, "big"))
         for one in enrolled:
             seat = self.seats.admit(one.id, one.certificate, one.origin, at=self.clock())
             self.seats.seats[one.id] = seat
+            self._seated_at[one.id] = taken[one.id]
 
     # --- members ------------------------------------------------------------------------------
 
@@ -153,16 +162,22 @@ class Core:
         """Take or renew a seat in the directory."""
         self.seats.check_known(name)
         await self._take_seat(name, members.load(enrolment.certificate), enrolment.origin)
-        return next(entry for entry in self._entries() if entry.id == name)
+        return self.seats.entry(name, self.conversion.epoch(name))
 
     async def _take_seat(self, name: str, certificate: bytes, origin: str) -> None:
         seat = self.seats.admit(name, certificate, origin, at=self.clock())
-        async with self.db.begin() as connection:
-            entry = store.Enrolled(name, certificate, origin)
-            await store.put_member(connection, entry, at=self.clock())
-            key = await self._begin_epoch(connection, name, keys.FIRST_EPOCH)
+        key = await self.seating.add(store.Enrolled(name, certificate, origin))
         self.conversion.put(name, keys.FIRST_EPOCH, key)
         self.seats.seats[name] = seat
+
+    async def _seat_all(self, enrolled: Sequence[store.Enrolled]) -> list[int]:
+        """Write many seats down in one commit, and give each member's first key."""
+        async with self.db.begin() as connection:
+            for one in sorted(enrolled, key=lambda each: each.id):
+                await store.put_member(connection, one, at=self.clock())
+            return [
+                await self._begin_epoch(connection, one.id, keys.FIRST_EPOCH) for one in enrolled
+            ]
 
     def _entries(self) -> list[Entry]:
         return self.seats.entries({name: self.conversion.epoch(name) for name in self.seats.seats})

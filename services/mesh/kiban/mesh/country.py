@@ -70,6 +70,7 @@ class Country:
     excluded: frozenset[str]
     agencies: Mapping[str, Agency]
     affairs: Mapping[str, Text]
+    relations: Mapping[str, Text]
     rows: tuple[Row, ...]
     layouts: tuple[Layout, ...]
 
@@ -108,6 +109,7 @@ class _Reading:
     mistakes: Mistakes
     agencies: dict[str, Agency] = field(default_factory=dict)
     affairs: dict[str, Text] = field(default_factory=dict)
+    relations: dict[str, Text] = field(default_factory=dict)
     rows: dict[tuple[str, int], Row] = field(default_factory=dict)
     layouts: dict[tuple[str, int], Layout] = field(default_factory=dict)
 
@@ -141,6 +143,7 @@ def check(folder: Path, mistakes: Mistakes) -> Country:
             excluded=excluded,
             agencies=found.agencies,
             affairs=found.affairs,
+            relations=found.relations,
             rows=tuple(found.rows.values()),
             layouts=tuple(found.layouts.values()),
         )
@@ -171,6 +174,7 @@ def _layout(found: _Reading, table: Table) -> None:
         starts=table.date("from"),
         fields=_fields(table),
     )
+    table.truth("tells_where", False)  # for whoever runs an office
     _once(found.layouts, (layout.item, layout.edition), layout, table, "item")
 
 
@@ -189,19 +193,19 @@ def _fields(table: Table) -> tuple[Field, ...]:
 
 
 def _law(found: _Reading, excluded: frozenset[str], change_office: str) -> None:
-    """Affairs of all files first, so that a row may name another file's."""
+    """Affairs and relations of all files first, so that a row may name another file's."""
     tables = [read_toml(file, found.mistakes) for file in toml_files(found.folder / "law")]
     for table in tables:
-        _affairs(found, table)
+        _named(found.affairs, table, "affair")
+        _named(found.relations, table, "relation")
     for table in tables:
         _rows(found, table, excluded, change_office)
         table.end()
 
 
-def _affairs(found: _Reading, table: Table) -> None:
-    for one in table.tables("affair"):
-        name = one.text("id", check=_NAME)
-        _once(found.affairs, name, one.localized("name"), one, "id")
+def _named(known: dict[str, Text], table: Table, kind: str) -> None:
+    for one in table.tables(kind):
+        _once(known, one.text("id", check=_NAME), one.localized("name"), one, "id")
 
 
 def _rows(found: _Reading, table: Table, excluded: frozenset[str], change_office: str) -> None:
@@ -218,6 +222,7 @@ def _rows(found: _Reading, table: Table, excluded: frozenset[str], change_office
             provision=one.localized("provision"),
             starts=one.date("from"),
             ends=one.date_or_none("to"),
+            of=one.text("of", "") or None,
         )
         _once(found.rows, (row.id, row.edition), row, one, "id")
         _check_row(found, row, one)
@@ -231,6 +236,10 @@ def _check_row(found: _Reading, row: Row, table: Table) -> None:
     items = {item for item, _ in found.layouts}
     if row.kind in {"inquiry", *OF_CHANGES} and row.item not in items:
         table.mistake("item", f"no file of layouts/ has the item {row.item}")
+    if row.of is not None and row.of not in found.relations:
+        table.mistake("of", f"no file of law/ has the relation {row.of}")
+    if row.of is not None and row.kind != "inquiry":
+        table.mistake("of", "only an inquiry asks about somebody by a relation")
     if row.ends is not None and row.ends <= row.starts:
         table.mistake("to", "a row ends after it begins")
     if row.inquirer == row.provider and not isinstance(row.inquirer, Every):

@@ -57,13 +57,15 @@ class Directory:
 
     def entries(self, epochs: Mapping[str, int]) -> list[Entry]:
         """The directory as it is served."""
-        return [
-            Entry(
-                id=name,
-                certificate=encoding.encode(seat.member.certificate),
-                origin=seat.origin,
-                name=dict(self.agencies[name].name) if name in self.agencies else {"en": name},
-                epoch=epochs.get(name, 0),
-            )
-            for name, seat in sorted(self.seats.items())
-        ]
+        return [self.entry(name, epochs.get(name, 0)) for name in sorted(self.seats)]
+
+    def entry(self, name: str, epoch: int) -> Entry:
+        """One seat as it is served."""
+        seat = self.seats[name]
+        return Entry(
+            id=name,
+            certificate=encoding.encode(seat.member.certificate),
+            origin=seat.origin,
+            name=dict(self.agencies[name].name) if name in self.agencies else {"en": name},
+            epoch=epoch,
+        )

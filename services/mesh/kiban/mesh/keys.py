@@ -32,6 +32,9 @@ class ConversionKeys:
     def epoch(self, domain: str) -> int:
         return self._epochs.get(domain, FIRST_EPOCH)
 
+    def knows(self, domain: str, epoch: int) -> bool:
+        return (domain, epoch) in self._scalars
+
     def scalar(self, domain: str, epoch: int) -> int:
         return self._scalars[domain, epoch]
 

@@ -3,10 +3,12 @@ The law: which member, for which affair (事務), may ask which member for which
 
 A legal table is data: rows with effective dates, compiled to an index.  A row names a member, or every member of a
 domain, as real laws speak of "the mayor" and not of each city's: a nation of municipalities needs no row for each
-pair.  What has no row in force is denied, and the denial names the row that would have been needed.  Members of an
-excluded domain (policing, diplomacy) take part in nothing, whatever a row says; a member asks itself nothing.
+pair.  A row may let somebody be asked about who stands in a relation (関係属性) to whose affair it is, such as the
+spouse of an applicant; it then permits nothing about the applicant.  What has no row in force is denied, and the
+denial names the row that would have been needed.  Members of an excluded domain (policing, diplomacy) take part in
+nothing, whatever a row says; a member asks itself nothing.
 
-Pure rules: the table and the time are arguments.  Sources: DESIGN 5.2; plan rows MSH-10 to MSH-12; in real life
+Pure rules: the table and the time are arguments.  Sources: DESIGN 5.2; plan rows MSH-08, MSH-10 to MSH-12; in real life
 番号法 第19条第8号 and its ministry order.
 """
 
@@ -54,13 +56,15 @@ class Row:
     provision: Text
     starts: date
     ends: date | None = None
+    of: str | None = None
+    """Whose item it is: that of somebody in this relation to the person whose affair it is; none for their own."""
 
     def in_force(self, day: date) -> bool:
         return self.starts <= day and (self.ends is None or day < self.ends)
 
     @property
     def case(self) -> "Case":
-        return Case(self.kind, self.inquirer, self.affair, self.provider, self.item)
+        return Case(self.kind, self.inquirer, self.affair, self.provider, self.item, self.of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +76,11 @@ class Case:
     affair: str
     provider: Party
     item: str
+    of: str | None = None
 
     def __str__(self) -> str:
-        return f"{self.inquirer} → {self.provider}: {self.item} for {self.affair} ({self.kind})"
+        item = f"{self.item} of the {self.of}" if self.of else self.item
+        return f"{self.inquirer} → {self.provider}: {item} for {self.affair} ({self.kind})"
 
 
 @dataclass(slots=True)

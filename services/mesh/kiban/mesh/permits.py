@@ -116,7 +116,7 @@ class Permits:
         claims = blinded.claims
         if claims.provider is None or claims.affair is None or claims.item is None:
             raise NotPermitted("an exchange names provider, affair and item")
-        case = Case(claims.kind, caller.id, claims.affair, claims.provider, claims.item)
+        case = Case(claims.kind, caller.id, claims.affair, claims.provider, claims.item, claims.of)
         row = self.law.check(case, at=at)
         now = self.keys.epoch(caller.id)
         if not now - 1 <= claims.inquirer_epoch <= now:

@@ -15,7 +15,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from kiban.mesh.contract import LogUnavailable
 from kiban.mesh.log import Log
 from kiban.mesh.log_store import NewEntry, log_tables
-from kiban.shared.database import Blob, Database, DatabaseAway, Instant, insert_new, insert_or_renew
+from kiban.shared.database import (
+    Blob,
+    Database,
+    DatabaseAway,
+    Instant,
+    in_lots,
+    insert_new,
+    insert_or_renew,
+)
 from kiban.shared.keyring import keyring_table
 
 metadata = MetaData()
@@ -75,9 +83,20 @@ async def put_member(connection: AsyncConnection, entry: Enrolled, *, at: dateti
     await connection.execute(renewed.values(**asdict(entry), enrolled_at=at))
 
 
-async def read_members(connection: AsyncConnection) -> list[Enrolled]:
-    query = select(members.c.id, members.c.certificate, members.c.origin).order_by(members.c.id)
-    return [Enrolled(*row) for row in await connection.execute(query)]
+async def read_seats(connection: AsyncConnection) -> dict[str, datetime]:
+    """Name everybody who has a seat, and when they took or renewed it."""
+    query = select(members.c.id, members.c.enrolled_at)
+    return {row.id: row.enrolled_at for row in await connection.execute(query)}
+
+
+async def read_members(connection: AsyncConnection, names: Sequence[str]) -> list[Enrolled]:
+    """Read the entries of these members."""
+    c = members.c
+    found: list[Enrolled] = []
+    for some in in_lots(names):
+        query = select(c.id, c.certificate, c.origin).where(c.id.in_(some)).order_by(c.id)
+        found += [Enrolled(*row) for row in await connection.execute(query)]
+    return found
 
 
 async def read_epochs(connection: AsyncConnection) -> Sequence[tuple[str, int]]:
