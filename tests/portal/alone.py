@@ -9,6 +9,7 @@ from fastapi import FastAPI
 
 from kiban.portal import sessions
 from kiban.portal.app import Parts, create_app
+from kiban.portal.mandates import Known, sealed
 from kiban.portal.sessions import Token, Visitor
 from kiban.portal.settings import Settings
 from kiban.shared.clock import FrozenClock
@@ -67,9 +68,11 @@ class Alone:
         self.browser._cookies["portal.localhost"] = {"portal-session": word}
         return visitor
 
-    async def begins_session(self, person: str, word: str) -> Visitor:
+    async def begins_session(self, person: str, word: str, *found: Known) -> Visitor:
         token, at = Token(word), self.clock()
-        session = sessions.begin(token, person, self.parts.visiting.limits, at=at)
+        session = sessions.begin(
+            token, person, self.parts.visiting.limits, at=at, mandates=sealed(found, token)
+        )
         async with self.parts.store.begin() as rows:
             await rows.know_person(person, f"subject of {person}", at=at)
             await rows.begin_session(session)

@@ -27,8 +27,8 @@ def country() -> words.Country:
 
 
 @cache
-def procedure() -> procedures.Procedure:
-    return procedures.load(shipped_country()).find("child-allowance")
+def procedure() -> procedures.Filed:
+    return procedures.load(shipped_country()).find("child-allowance").at(None)
 
 
 def ids():

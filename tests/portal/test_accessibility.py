@@ -9,6 +9,7 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 
 import pytest
 import pytest_asyncio
@@ -19,6 +20,8 @@ from playwright.async_api import Browser, Page, async_playwright
 from kiban.portal.applications import SENT
 from kiban.portal.approvals import Approval
 from kiban.portal.held import Seen
+from kiban.portal.mandates import Known
+from kiban.portal.sessions import Visitor
 from kiban.shared.clock import FrozenClock
 from kiban.shared.database import Database
 from tests.conftest import AXE, CHROMIUM
@@ -57,6 +60,7 @@ OWN = [
     "/notices",
     "/operations",
     "/sessions",
+    "/mandates",
     "/history",
     f"/applications/{DRAFT}/terms",
     f"/applications/{DRAFT}/terms?passed=1",
@@ -107,9 +111,32 @@ async def portal(tmp_path_factory) -> AsyncIterator[tuple[str, Alone]]:
     await db.close()
 
 
+def mandates() -> list[Known]:
+    """Somebody whom the citizen may act for, somebody whom she may no longer, and who may act for her."""
+    line = {
+        "basis": "counter",
+        "items": ["household", "income"],
+        "affairs": ["moving"],
+        "starts": 1_775_000_000,
+        "until": 1_785_000_000,
+        "in_force": True,
+    }
+    return [
+        Known(**line, mandate="a" * 64, part="proxy", other="見本　よし", person="p2"),
+        Known(
+            **{**line, "affairs": [], "in_force": False},
+            mandate="b" * 64,
+            part="proxy",
+            other="見本　芽衣",
+            ended_at=1_776_000_000,
+        ),
+        Known(**line, mandate="c" * 64, part="principal", other="見本　太郎"),
+    ]
+
+
 async def furnish(alone: Alone) -> None:
     """Give the citizen applications in every state, consents, notices, and values on the screen."""
-    visitor = await alone.begins_session("p1", WORD)
+    visitor = await alone.begins_session("p1", WORD, *mandates())
     await alone.begins_session("p1", "another browser")
     members = [{"name": "見本　花子", "relation": "妻", "birth_date": "1990-05-12"}] * 3
     seen = {
@@ -165,6 +192,12 @@ async def _applications(alone: Alone, visitor) -> None:
             await rows.advance(MOVED, "decided", leaving=("decided",), at=at, outcome=event)
         for what in ("logged-in", "terms-approved", "once-only-refused"):
             await rows.note("p1", what, "income", at=at)
+        proxys = replace(visitor.session, person="p2", proxy="p1", mandate="a" * 64)
+        hers = replace(visitor.session, proxy="p3", mandate="c" * 64)
+        for session in (proxys, hers):
+            await rows.note_act(
+                Visitor(session, visitor.token), "information-shown", "income", at=at
+            )
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

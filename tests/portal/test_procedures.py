@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from kiban.portal import procedures
-from kiban.portal.contract import ProcedureUnknown
+from kiban.portal.contract import OfficeUnknown, ProcedureUnknown
 from kiban.shared.country import CountryWrong, Mistakes
 from kiban.world.cast import shipped_country
 
@@ -216,3 +216,58 @@ def test_a_file_that_is_no_toml_is_named_and_stops_nothing_else(folder):
     assert len(lines(folder)) == 1
     with pytest.raises(CountryWrong):
         procedures.load(folder)
+
+
+# --- of many offices ------------------------------------------------------------------------------
+
+OUT = "procedures/moving-out.toml"
+
+
+def test_one_file_serves_every_office_of_a_domain():
+    moving = procedures.load(shipped_country()).find("moving-out")
+
+    assert set(moving.offices) == {"kamakura", "fujisawa"}
+    for office in moving.offices:
+        filed = moving.at(office)
+        assert (filed.office, {one.provider for one in filed.held}) == (office, {office})
+
+
+@pytest.mark.parametrize("office", [None, "tax", "nobody", ""])
+def test_it_is_filed_with_one_of_them_or_with_nobody(office):
+    moving = procedures.load(shipped_country()).find("moving-out")
+
+    with pytest.raises(OfficeUnknown):
+        moving.at(office)
+
+
+@pytest.mark.parametrize("office", [None, "kamakura"])
+def test_what_one_office_takes_needs_no_choice(office):
+    assert procedures.load(shipped_country()).find(SHIPPED).at(office).office == "kamakura"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "file", "reason"),
+    [
+        ('domain = "municipality"', 'domain = "fishing"', OUT, "no member is of the domain fish"),
+        ('domain = "municipality"', 'domain = "portal"', OUT, "no member of the domain portal ac"),
+        ('name = { ja = "お住', 'nome = { ja = "お住', OUT, "name is missing"),
+        ('item = "household"', 'item = "income"', OUT, "fujisawa does not hold income"),
+        ('item = "household" }', 'item = "household", provider = "tax" }', OUT, "does not hold"),
+        (
+            'kind = "submission"',
+            'kind = "inquiry"',
+            "law/moving.toml",
+            "for a submission of moving",
+        ),
+    ],
+)
+def test_a_mistake_about_many_offices_is_named_too(folder, old, new, file, reason):
+    edit(folder, old, new, file)
+
+    assert any(reason in line for line in lines(folder)), lines(folder)
+
+
+def test_of_one_office_each_provider_is_named(folder):
+    edit(folder, ', provider = "kamakura"', "")
+
+    assert any("provider is missing" in line for line in lines(folder)), lines(folder)

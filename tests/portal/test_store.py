@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from kiban.gateway.contract import Receipt
 from kiban.portal.approvals import Approval
 from kiban.portal.contract import ApplicationUnknown, ConsentUnknown, PersonMismatch
-from kiban.portal.receipts import Receipts
+from kiban.portal.receipts import WORD_AFTER_A_GRANT, Receipts
 from kiban.portal.store import tables
 from kiban.portal.store.rows import Store
 from tests.portal.alone import SECRET
@@ -162,7 +162,7 @@ async def test_of_two_that_take_one_step_at_once_one_takes_it(store):
 async def test_two_that_begin_one_procedure_at_once_have_one_draft(store):
     async def begin(name: str) -> None:
         async with store.begin() as rows:
-            if await rows.find_draft("hanako", "child-allowance") is None:
+            if await rows.find_draft("hanako", "child-allowance", "kamakura") is None:
                 await rows.open_application(application(name=name))
 
     await asyncio.gather(begin("a" * 32), begin("b" * 32))
@@ -175,7 +175,7 @@ async def test_what_was_typed_is_wrapped_and_unfreezes(store, db):
     async with store.begin() as rows:
         await rows.open_application(application("prefilled"))
         await rows.refer("a" * 32, [reference()])
-        await rows.freeze("a" * 32, "frozen text", "d" * 64)
+        await rows.freeze("a" * 32, "frozen text", "d" * 64, by="hanako")
         await rows.answer("a" * 32, {"from_month": "2026-05"})
 
     async with store.read() as rows:
@@ -192,7 +192,7 @@ async def test_what_was_sent_is_forgotten_but_for_its_digest(store):
     async with store.begin() as rows:
         await rows.open_application(application("answered"))
         await rows.answer("a" * 32, {"from_month": "2026-05"})
-        await rows.freeze("a" * 32, "frozen text", "d" * 64)
+        await rows.freeze("a" * 32, "frozen text", "d" * 64, by="hanako")
         await rows.seal_signed("a" * 32, {"application": "frozen text", "signature": "s"})
         await rows.forget_text("a" * 32)
 
@@ -273,7 +273,7 @@ async def sent(store: Store, state: str, digest: str = "d" * 64) -> None:
 
 
 def hearing(store: Store, *receipts: Receipt) -> Receipts:
-    return Receipts(store, Feed(*receipts), ("kamakura",), lambda: datetime(2026, 4, 2, tzinfo=UTC))
+    return Receipts(store, Feed(*receipts), lambda: datetime(2026, 4, 2, tzinfo=UTC))
 
 
 async def test_receipts_become_notices_once_each(store):
@@ -297,6 +297,32 @@ async def test_receipts_become_notices_once_each(store):
         assert await rows.unseen("hanako") == 0
 
 
+@pytest.mark.parametrize(
+    ("state", "outcome", "days", "asked"),
+    [
+        ("draft", None, 0, False),
+        ("signed", None, 300, True),
+        ("received", None, 300, True),
+        ("decided", "refused", 0, False),
+        ("decided", "granted", 99, True),
+        ("decided", "granted", 101, False),
+        ("decided", "completed", 0, False),
+        ("undeliverable", "not-permitted", 0, False),
+    ],
+)
+async def test_only_an_office_that_owes_word_is_asked(store, state, outcome, days, asked):
+    now = datetime(2026, 4, 2, tzinfo=UTC)
+    async with store.begin() as rows:
+        await rows.open_application(application(state))
+        at = now - timedelta(days=days)
+        await rows.advance("a" * 32, state, leaving=(state,), at=at, outcome=outcome)
+
+    async with store.read() as rows:
+        offices = await rows.owing_word(since=now - WORD_AFTER_A_GRANT)
+
+    assert offices == (["kamakura"] if asked else [])
+
+
 async def test_what_is_completed_stays_so_whatever_is_heard_late(store):
     await sent(store, "submitted")
 
@@ -318,10 +344,11 @@ async def test_two_copies_of_the_portal_tell_a_citizen_once(store):
 
 
 async def test_a_receipt_for_what_was_never_sent_there_is_passed_over(store):
+    await sent(store, "submitted")
     async with store.begin() as rows:
-        await rows.open_application(application("draft"))
+        await rows.open_application(application("draft", name="b" * 32))
 
-    told = await hearing(store, receipt(), receipt(name="b" * 32)).poll()
+    told = await hearing(store, receipt(name="b" * 32), receipt(name="c" * 32)).poll()
 
     async with store.read() as rows:
         assert told == 0

@@ -18,14 +18,20 @@ from kiban.gateway.client import InnerClient
 from kiban.identity.login.client import LoginClient
 from kiban.portal import country as words
 from kiban.portal import procedures as linter
+from kiban.portal.acting import Acting
 from kiban.portal.applying import SUBMIT, Applying
 from kiban.portal.approving import END_CONSENT, Approving
 from kiban.portal.card import Card
 from kiban.portal.errands import Errands
+from kiban.portal.fronts import registrations
+from kiban.portal.fronts.authorizing import Authorizing
 from kiban.portal.held import Shown
 from kiban.portal.history import History
+from kiban.portal.pages.acting import ActingPages
 from kiban.portal.pages.apply import ApplyPages
+from kiban.portal.pages.authorize import AuthorizePages
 from kiban.portal.pages.front import FrontPages
+from kiban.portal.pages.interface import FrontInterface
 from kiban.portal.pages.own import OwnPages
 from kiban.portal.pages.site import LANGUAGES, PortalPages, Site
 from kiban.portal.pages.visit import VisitPages
@@ -39,7 +45,7 @@ from kiban.portal.store.tables import OUTBOX
 from kiban.portal.visiting import Visiting
 from kiban.registry.client import RegistryClient
 from kiban.shared import mistakes
-from kiban.shared.app import service
+from kiban.shared.app import refuse_as_oauth, service
 from kiban.shared.clock import Clock
 from kiban.shared.cookies import Cookie
 from kiban.shared.csrf import CSRF
@@ -61,11 +67,13 @@ class Parts:
     site: Site
     card: Card
     visiting: Visiting
+    acting: Acting
     approving: Approving
     applying: Applying
     looking: Looking
     history: History
     receipts: Receipts
+    authorizing: Authorizing
 
 
 def create_app(settings: Settings, *, db: Database, http: Http, clock: Clock) -> FastAPI:
@@ -94,18 +102,32 @@ def create_app(settings: Settings, *, db: Database, http: Http, clock: Clock) ->
         body_limit=BODY_LIMIT,
     )
     app.state.parts = parts
+    refuse_as_oauth(app, parts.site.pages)
     _add_pages(app, parts)
     return app
 
 
 def _add_pages(app: FastAPI, parts: Parts) -> None:
     procedures = parts.applying.procedures
-    FrontPages(parts.site, procedures, parts.receipts).add(app)
+    FrontPages(parts.site, procedures, parts.receipts, parts.applying).add(app)
+    ActingPages(parts.site, parts.acting).add(app)
     VisitPages(
-        parts.site, parts.card, parts.visiting, parts.approving, parts.applying, parts.looking
+        parts.site,
+        parts.card,
+        parts.visiting,
+        parts.approving,
+        parts.applying,
+        parts.looking,
+        parts.authorizing,
     ).add(app)
-    ApplyPages(parts.site, parts.applying, procedures, parts.history).add(app)
-    OwnPages(parts.site, parts.looking, parts.history, parts.approving, procedures).add(app)
+    AuthorizePages(parts.site, parts.authorizing).add(app)
+    FrontInterface(parts.authorizing, parts.applying, parts.store).add(app)
+    ApplyPages(parts.site, parts.applying, procedures, parts.history, parts.authorizing.fronts).add(
+        app
+    )
+    OwnPages(
+        parts.site, parts.looking, parts.history, parts.approving, procedures, parts.acting
+    ).add(app)
 
 
 def _parts(settings: Settings, db: Database, http: Http, clock: Clock) -> Parts:
@@ -128,20 +150,32 @@ def _parts(settings: Settings, db: Database, http: Http, clock: Clock) -> Parts:
         new_id=new_id,
     )
     visiting = Visiting(
-        store, gateway, approving, shown, _limits(settings), clock, new_token=_new_token
+        store, gateway, card, approving, shown, _limits(settings), clock, new_token=_new_token
     )
-    offices = tuple(sorted({procedure.office for procedure in procedures}))
     parts = Parts(
         store=store,
         outbox=Outbox(db, OUTBOX, {SUBMIT: applying.send, END_CONSENT: approving.send_end}, clock),
         site=_site(settings, store, visiting, country),
         card=card,
         visiting=visiting,
+        acting=Acting(store, visiting, clock, new_token=_new_token),
         approving=approving,
         applying=applying,
         looking=Looking(store, gateway, approving, shown, country, clock, new_id),
         history=History(gateway, country),
-        receipts=Receipts(store, gateway, offices, clock),
+        receipts=Receipts(store, gateway, clock),
+        authorizing=Authorizing(
+            store=store,
+            fronts=registrations.read(settings.fronts),
+            applying=applying,
+            approving=approving,
+            shown=shown,
+            procedures=procedures,
+            limits=_limits(settings),
+            issuer=settings.origin,
+            clock=clock,
+            new_id=new_id,
+        ),
     )
     store.wake = parts.outbox.wake
     return parts
@@ -190,6 +224,7 @@ async def _look_around(parts: Parts, seconds: float) -> None:
         try:
             parts.applying.shown.sweep(at=parts.visiting.clock())
             await parts.receipts.poll()
+            await parts.visiting.end_what_ended()
         except Exception as error:  # noqa: BLE001  the next look may go well
             mistakes.log(_log, "hearing back", error)
         await asyncio.sleep(seconds)

@@ -7,6 +7,9 @@ altered and that would be believed.  Frozen, it is one canonical text (RFC 8785)
 
     {"kiban":"application/1","procedure":…,"edition":…,"office":…,"answers":{…},"held":[…],"consents":[…],"made_at":…}
 
+Where a proxy signs it, it also says so: `"acting":{"basis":…,"reference":…}`.  The reference is drawn for this text
+alone; with it the office, and nobody else, can ask the authority for whom and in what the signer may act.
+
 Refused: a step that the application has left behind (`StepPassed`), so that a second click, a second window and the
 back button do nothing twice.
 
@@ -20,7 +23,7 @@ from datetime import datetime
 from typing import Literal, get_args
 
 from kiban.portal.contract import StepPassed
-from kiban.portal.procedures import Procedure
+from kiban.portal.procedures import Filed
 from kiban.shared import canonical
 from kiban.shared.canonical import JSON
 
@@ -41,6 +44,8 @@ _ORDER = {state: place for place, state in enumerate(get_args(State))}
 OPEN: tuple[State, ...] = ("draft", "approved", "prefilled", "answered")
 """States in which the citizen can still change or discard it."""
 SENT: tuple[State, ...] = ("signed", "submitted", "received", "decided", "undeliverable")
+UNDECIDED: tuple[State, ...] = ("signed", "submitted", "received")
+"""States in which the office has yet to say how it decided."""
 AFTER_A_GRANT = ("withdrawn", "completed")
 """Events that come after a grant: taken back (取消し), or all done that had to follow (完了).  The later counts."""
 DECISIONS = frozenset({"granted", "refused", "returned", *AFTER_A_GRANT})
@@ -122,17 +127,30 @@ class Frozen:
         return f"Frozen({self.digest[:8]}…)"
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class ActingFor:
+    """That the signer acts for the person whose application it is: on what that rests, and how to ask."""
+
+    basis: str
+    reference: str
+
+
 def freeze(
     application: Application,
-    procedure: Procedure,
+    procedure: Filed,
     *,
     answers: Mapping[str, JSON],
     consents: Iterable[str],
     at: datetime,
+    acting: ActingFor | None = None,
 ) -> Frozen:
     """Write the application down for the signature."""
+    said: dict[str, JSON] = {}
+    if acting is not None:
+        said["acting"] = {"basis": acting.basis, "reference": acting.reference}
     text = canonical.encode(
-        {
+        said
+        | {
             "kiban": FORMAT,
             "procedure": procedure.id,
             "edition": procedure.edition,

@@ -13,6 +13,8 @@ The numbers are those of the story, the same everywhere.
 Each step can be gone once.  Who comes with a second click, from a second window or by the back button is told where
 the application is now, and nothing happens twice.
 
+A proxy goes the same steps for a principal, within the mandate; the text says that it was signed for somebody else.
+
 Refused: an answer to what an office holds, here and not only in the form (once-only when it is submitted); a
 signature over another text; a step that has passed.
 
@@ -34,7 +36,7 @@ from kiban.gateway.contract import (
 )
 from kiban.portal import answers, applications, held, signing, terms
 from kiban.portal.answers import Checked, Registers, Setting
-from kiban.portal.applications import OPEN, Application, Frozen
+from kiban.portal.applications import OPEN, ActingFor, Application, Frozen
 from kiban.portal.approvals import Approval
 from kiban.portal.approving import Approving, Title
 from kiban.portal.card import Card
@@ -42,10 +44,11 @@ from kiban.portal.contract import OnceOnlyViolated, StepPassed
 from kiban.portal.country import Country, today
 from kiban.portal.errands import Errand
 from kiban.portal.held import Seen, Shown
-from kiban.portal.procedures import Procedure, Procedures
+from kiban.portal.procedures import Filed, Procedure, Procedures
 from kiban.portal.sessions import Visitor
 from kiban.portal.store.rows import Rows, Store
 from kiban.portal.terms import Terms
+from kiban.shared.mandates import MandateScope
 from kiban.shared.problems import Problem
 
 SUBMIT = "submit"
@@ -65,7 +68,7 @@ class Form:
     """An application as its citizen sees it: what is held, what was typed, what is missing."""
 
     application: Application
-    procedure: Procedure
+    procedure: Filed
     seen: Mapping[str, Seen | None]
     """By field; None where this process has not read it, or no longer has it."""
     given: Mapping[str, str]
@@ -97,11 +100,26 @@ class Applying:
     clock: Callable[[], datetime]
     new_id: Callable[[], str]
 
+    def covers(self, visitor: Visitor, procedure: Procedure) -> bool:
+        """Whether the visitor may apply for this: of a proxy's mandate, the affair and all that is held for it."""
+        return visitor.may_act(procedure.affair) and all(
+            visitor.may_read(field.item) for field in procedure.held
+        )
+
+    def may_see(self, visitor: Visitor, application: Application) -> bool:
+        """Whether it is one's own, or a proxy's mandate reaches to it."""
+        known = self.procedures.by_id.get(application.procedure)
+        return visitor.deputy is None or (known is not None and visitor.may_act(known.affair))
+
     # --- 2 and 3: open, approve --------------------------------------------------------------------
 
-    async def open(self, visitor: Visitor, procedure: str) -> Application:
-        """Open the form, or the draft that the citizen has of it already; step 2."""
-        opened, at = self.procedures.find(procedure), self.clock()
+    async def open(
+        self, visitor: Visitor, procedure: str, office: str | None = None, *, anew: bool = False
+    ) -> Application:
+        """Open the form, or the draft that the citizen has of it already; for a front always anew; step 2."""
+        opened, at = self.procedures.find(procedure).at(office), self.clock()
+        if not self.covers(visitor, opened):
+            raise MandateScope("the mandate does not reach to this procedure", sent=procedure)
         application = Application(
             id=self.new_id(),
             person=visitor.person,
@@ -113,19 +131,27 @@ class Applying:
             changed_at=at,
         )
         async with self.store.begin() as rows:
-            if draft := await rows.find_draft(visitor.person, procedure):
+            if not anew and (
+                draft := await rows.find_draft(visitor.person, procedure, opened.office)
+            ):
                 return draft
             await rows.open_application(application)
-            await rows.note(visitor.person, "application-opened", procedure, at=at)
+            await rows.note_act(visitor, "application-opened", procedure, at=at)
         return application
 
-    def terms(self, visitor: Visitor, procedure: Procedure) -> Terms:
+    def filed(self, application: Application) -> Filed:
+        """The procedure of an application, as its office takes it."""
+        return self.procedures.find(application.procedure).at(application.office)
+
+    def terms(self, visitor: Visitor, procedure: Filed) -> Terms:
         """What the citizen would approve now; the ids are drawn anew each time; step 3."""
         return terms.for_procedure(
             procedure,
             self.country,
             at=self.clock(),
             session_ends=visitor.session.ends_at,
+            purpose=terms.showing(to_a_proxy=visitor.deputy is not None),
+            latest=visitor.allowed.until if visitor.allowed else None,
             new_id=self.new_id,
         )
 
@@ -133,7 +159,7 @@ class Applying:
         """Put the terms to the citizen at the card: the state to go there with; step 3."""
         application = await self.find(visitor, name)
         application.require(*OPEN)
-        procedure = self.procedures.find(application.procedure)
+        procedure = self.filed(application)
         title = Title(
             ja=f"{procedure.name['ja']}：情報の読み取りの承認",
             en=f"{procedure.name['en']}: approval to read your information",
@@ -154,17 +180,24 @@ class Applying:
 
     async def find(self, visitor: Visitor, name: str) -> Application:
         async with self.store.read() as rows:
-            return await rows.application(name, visitor.person)
+            return await self._own(rows, visitor, name)
+
+    async def _own(self, rows: Rows, visitor: Visitor, name: str) -> Application:
+        """An application of whom it is about, if it is in an affair in which the visitor may act."""
+        application = await rows.application(name, visitor.person)
+        if not self.may_see(visitor, application):
+            raise MandateScope("the mandate does not reach to this application")
+        return application
 
     async def form(self, visitor: Visitor, name: str) -> Form:
         """The form with what this session has read; nothing is asked of anybody."""
         async with self.store.read() as rows:
-            application = await rows.application(name, visitor.person)
+            application = await self._own(rows, visitor, name)
             given = await rows.answers(name)
             approval = await rows.last_approval(visitor.person, name, visitor.session.id)
         if approval and not approval.holds(visitor.session.id, self.clock()):
             approval = None
-        procedure = self.procedures.find(application.procedure)
+        procedure = self.filed(application)
         seen = {
             field.name: self.shown.find(visitor, field.item, field.provider)
             for field in procedure.held
@@ -194,7 +227,7 @@ class Applying:
                 await rows.advance(
                     name, "answered", leaving=("prefilled", "answered"), at=self.clock()
                 )
-                await rows.note(visitor.person, "answers-given", form.procedure.id, at=self.clock())
+                await rows.note_act(visitor, "answers-given", form.procedure.id, at=self.clock())
         return checked
 
     async def check(self, visitor: Visitor, name: str) -> Checked:
@@ -217,12 +250,12 @@ class Applying:
         """Throw a draft away, with everything that was typed and approved for it."""
         at = self.clock()
         async with self.store.begin() as rows:
-            application = await rows.application(name, visitor.person)
+            application = await self._own(rows, visitor, name)
             application.require(*OPEN)
             await rows.advance(name, "discarded", leaving=OPEN, at=at)
             await rows.forget_text(name)
             await self.approving.end_of_application(rows, visitor.person, name)
-            await rows.note(visitor.person, "application-discarded", application.procedure, at=at)
+            await rows.note_act(visitor, "application-discarded", application.procedure, at=at)
 
     # --- 5: sign -----------------------------------------------------------------------------------
 
@@ -232,33 +265,37 @@ class Applying:
         form.application.require("answered")
         if not form.complete or not form.approved:
             raise StepPassed("an office's answer is missing", expected="read again")
-        frozen = await self._frozen(form, await self.check(visitor, name))
+        frozen = await self._frozen(visitor, form, await self.check(visitor, name))
         async with self.store.read() as rows:
-            subject = await rows.subject(visitor.person)
+            subject = await rows.subject(visitor.actor)
         transaction = await self.card.open_signature(
-            digest=frozen.digest, title=dict(form.procedure.name), subject=subject
+            digest=frozen.digest,
+            title=dict(form.procedure.name),
+            subject=subject,
+            mandate=visitor.session.mandate,
         )
         return self.card.send(
             "sign", browser=visitor.session.id, about=name, transaction=transaction
         )
 
-    async def _frozen(self, form: Form, checked: Checked) -> Frozen:
-        """Give what is frozen already, so that two windows sign one text; else freeze it now."""
+    async def _frozen(self, visitor: Visitor, form: Form, checked: Checked) -> Frozen:
+        """Give what is frozen already, so that two windows of one visitor sign one text; else freeze it now."""
         if checked.mistakes:
             raise StepPassed("an answer is to be mended", expected="answers that hold")
         name = form.application.id
         async with self.store.begin() as rows:
             kept = await rows.frozen(name)
-            if kept is not None:
+            if kept is not None and kept.get("by") == visitor.actor:
                 return Frozen(kept["application"])
             frozen = applications.freeze(
                 form.application,
                 form.procedure,
                 answers=checked.values,
                 consents=[record.id for record in form.approval.given] if form.approval else [],
+                acting=_acting(visitor),
                 at=self.clock(),
             )
-            await rows.freeze(name, frozen.text, frozen.digest)
+            await rows.freeze(name, frozen.text, frozen.digest, by=visitor.actor)
         return frozen
 
     # --- 6: submit ---------------------------------------------------------------------------------
@@ -268,7 +305,7 @@ class Applying:
         name = errand.about
         certificate, signature = await self.card.signature(errand.transaction, access_token)
         async with self.store.begin() as rows:
-            application = await rows.application(name, visitor.person)
+            application = await self._own(rows, visitor, name)
             if application.sent:
                 return  # a second window signed the same text: it is on its way already
             application.require("answered")
@@ -281,16 +318,16 @@ class Applying:
                 signature=signature,
                 consents=_consents(kept["application"]),
             )
-            await self._send_off(rows, application, signed)
+            await self._send_off(rows, visitor, application, signed)
 
     async def _send_off(
-        self, rows: Rows, application: Application, signed: SignedApplication
+        self, rows: Rows, visitor: Visitor, application: Application, signed: SignedApplication
     ) -> None:
         at, name = self.clock(), application.id
         await rows.seal_signed(name, signed.model_dump())
         await rows.advance(name, "signed", leaving=("answered",), at=at)
         await rows.enqueue(SUBMIT, name, {"application": name, "person": application.person}, at=at)
-        await rows.note(application.person, "application-signed", application.procedure, at=at)
+        await rows.note_act(visitor, "application-signed", application.procedure, at=at)
 
     async def send(self, body: dict[str, str]) -> None:
         """Carry a signed application to its office and forget its text; the id makes it once; step 6."""
@@ -300,7 +337,7 @@ class Applying:
             kept = await rows.frozen(name)
         if kept is None:
             return  # it arrived before, and only the note of it was lost
-        procedure = self.procedures.find(application.procedure)
+        procedure = self.filed(application)
         request = SubmissionRequest(
             id=name,
             office=application.office,
@@ -364,7 +401,7 @@ class Applying:
             if form.complete:
                 await rows.advance(name, "prefilled", leaving=("approved",), at=at)
             if items:
-                await rows.note(visitor.person, "information-shown", ", ".join(items), at=at)
+                await rows.note_act(visitor, "information-shown", ", ".join(items), at=at)
 
     async def _typed(
         self, visitor: Visitor, procedure: Procedure, given: Mapping[str, str]
@@ -374,8 +411,17 @@ class Applying:
         except OnceOnlyViolated as problem:
             async with self.store.begin() as rows:
                 about = f"{procedure.id}: {problem.members['sent']}"
-                await rows.note(visitor.person, "once-only-refused", about, at=self.clock())
+                await rows.note_act(visitor, "once-only-refused", about, at=self.clock())
             raise
+
+
+def _acting(visitor: Visitor) -> ActingFor | None:
+    """What a proxy's signature says of itself; each text has a reference of its own."""
+    if visitor.deputy is None:
+        return None
+    if visitor.allowed is None:
+        raise MandateScope("nobody said what the mandate allows")
+    return ActingFor(visitor.allowed.basis, visitor.allowed.reference)
 
 
 _PASSING = frozenset({408, 425, 429})

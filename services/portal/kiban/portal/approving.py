@@ -65,11 +65,17 @@ class Approving:
     new_id: Callable[[], str]
 
     async def ask(
-        self, visitor: Visitor, terms: Terms, title: Title, *, application: str | None = None
+        self,
+        visitor: Visitor,
+        terms: Terms,
+        title: Title,
+        *,
+        application: str | None = None,
+        name: str | None = None,
     ) -> str:
         """Write the terms down and give the state with which the browser goes to the card; step 1."""
         approval = Approval(
-            id=self.new_id(),
+            id=name or self.new_id(),
             person=visitor.person,
             session=visitor.session.id,
             application=application,
@@ -79,12 +85,13 @@ class Approving:
         trace.saw(asks=", ".join(record.item for record in terms.records))
         async with self.store.begin() as rows:
             await rows.ask_approval(approval)
-            subject = await rows.subject(visitor.person)
+            subject = await rows.subject(visitor.actor)
         transaction = await self.card.open_approval(
             records=[(one.digest, wording.canonical_text(one)) for one in terms.records],
             parties=terms.parties(self.portal),
             title=title.text(),
             subject=subject,
+            mandate=visitor.session.mandate,
         )
         return self.card.send(
             "approve", browser=visitor.session.id, about=approval.id, transaction=transaction
@@ -99,7 +106,7 @@ class Approving:
             if approval is None:
                 raise CardDeclined("no approval of yours has this number")
             if await rows.approve(approval.id, tokens, at=at):
-                await rows.note(visitor.person, "terms-approved", _about(approval), at=at)
+                await rows.note_act(visitor, "terms-approved", _about(approval), at=at)
                 await self._supersede(rows, approval)
         return replace(approval, approved_at=at, pending=True)
 
@@ -129,7 +136,7 @@ class Approving:
         """End one consent of this person: here at once, at every party as soon as it answers."""
         async with self.store.begin() as rows:
             if await self._end(rows, visitor.person, consent):
-                await rows.note(visitor.person, "consent-ended", consent, at=self.clock())
+                await rows.note_act(visitor, "consent-ended", consent, at=self.clock())
 
     async def end_showing(self, rows: Rows, person: str, session: str) -> None:
         """End what was approved for one session's eyes, in the transaction that ends the session."""

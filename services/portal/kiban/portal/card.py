@@ -16,15 +16,17 @@ from datetime import datetime
 from kiban.identity.login.client import Attempt, LoggedIn, LoginClient
 from kiban.identity.login.contract import (
     ApprovalTransaction,
-    OAuthProblem,
+    MandateCheck,
     SignTransaction,
     TermsRecord,
 )
 from kiban.portal.contract import CardDeclined, ErrandRefused
 from kiban.portal.errands import Errand, Errands, Purpose
+from kiban.shared.mandates import MandateInForce
+from kiban.shared.oauth import OAuthProblem
 
 SCOPES: Mapping[Purpose, str] = {
-    "login": "openid pseudonym",
+    "login": "openid pseudonym mandates",
     "approve": "openid approve",
     "sign": "openid sign",
 }
@@ -98,11 +100,17 @@ class Card:
         parties: int,
         title: dict[str, str],
         subject: str,
+        mandate: str | None = None,
     ) -> str:
         """Put these records, each as digest and canonical text, to this person; login's id of it."""
         shown = [TermsRecord(digest=digest, canonical=text) for digest, text in records]
         asked = ApprovalTransaction(
-            records=shown, parties=parties, bearer=self.portal, title=title, subject=subject
+            records=shown,
+            parties=parties,
+            bearer=self.portal,
+            title=title,
+            subject=subject,
+            mandate=mandate,
         )
         return (await self.login.open_approval_transaction(asked)).id
 
@@ -110,14 +118,22 @@ class Card:
         """The authority's tokens for what was approved."""
         return (await self.login.approval_result(transaction, access_token)).tokens
 
-    async def open_signature(self, *, digest: str, title: dict[str, str], subject: str) -> str:
-        asked = SignTransaction(digest=digest, title=title, subject=subject)
+    async def open_signature(
+        self, *, digest: str, title: dict[str, str], subject: str, mandate: str | None = None
+    ) -> str:
+        asked = SignTransaction(digest=digest, title=title, subject=subject, mandate=mandate)
         return (await self.login.open_sign_transaction(asked)).id
 
     async def signature(self, transaction: str, access_token: str) -> tuple[str, str]:
         """The certificate and the signature that the card gave."""
         result = await self.login.sign_result(transaction, access_token)
         return result.certificate, result.signature
+
+    # --- mandates ----------------------------------------------------------------------------------
+
+    async def check_mandate(self, mandate: str) -> MandateInForce:
+        """What a mandate allows, if it holds now."""
+        return await self.login.check_mandate(MandateCheck(mandate=mandate))
 
 
 def same_person(subject: str, returned: Returned) -> None:

@@ -8,11 +8,13 @@ tests and teachers' scripts rely on them: link `login`; forms `start-PROCEDURE`,
 Source: DESIGN 3, 4, 6 (portal); plan rows PTL-03, PTL-07, PTL-10.
 """
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
-from kiban.shared.exchanges import Count, MemberId, Name, Shape
+from kiban.gateway.contract import Statement
+from kiban.shared.exchanges import Count, Hex32, Hex64, MemberId, Name, Shape
+from kiban.shared.oauth import OAuthProblem
 from kiban.shared.problems import Problem
 
 Text = dict[str, str]
@@ -30,6 +32,18 @@ class OnceOnlyViolated(Problem):
 
 class ProcedureUnknown(Problem):
     slug, title, status = "procedure-unknown", "There is no such procedure", 404
+
+
+class OfficeUnknown(Problem):
+    slug, title, status = "office-unknown", "This procedure is not filed with that office", 422
+
+
+class MandateNotHere(Problem):
+    slug, title, status = "mandate-not-here", "You can act under no such mandate", 404
+
+
+class NotAsProxy(Problem):
+    slug, title, status = "not-as-proxy", "This is done for oneself alone", 403
 
 
 class ApplicationUnknown(Problem):
@@ -72,12 +86,49 @@ class ConsentUnknown(Problem):
     slug, title, status = "consent-unknown", "You have given no such consent", 404
 
 
+class AuthorizationUnknown(Problem):
+    slug, title, status = (
+        "authorization-unknown",
+        "No private service asks for anything under this number",
+        404,
+    )
+
+
+class FrontTokenRefused(OAuthProblem):
+    slug, title, status = "front-token-refused", "The front's access token does not hold", 401
+
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": f'DPoP error="{self.error}", algs="ES256"'}
+
+
+class PossessionUnproven(OAuthProblem):
+    slug, title, status = "possession-unproven", "The proof of possession does not hold", 401
+
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": f'DPoP error="{self.error}", algs="ES256"'}
+
+
+class NotAuthorized(OAuthProblem):
+    slug, title, status = "not-authorized", "The person did not approve this", 403
+
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": f'DPoP error="{self.error}", algs="ES256"'}
+
+
+class ReturnMismatch(Problem):
+    slug, title, status = "return-mismatch", "The answer belongs to no attempt that was begun", 403
+
+
+class ValueUnproven(Problem):
+    slug, title, status = "value-unproven", "Nobody's signature proves this value", 422
+
+
 class HeldField(Shape):
     """A field that an office's record fills: shown read-only, never asked (once-only, ワンスオンリー)."""
 
     name: Name | str
     item: Name
-    provider: MemberId
+    provider: MemberId | None = Field(description="none where it is the office itself")
     consent: bool = Field(description="whether the office needs the person's consent to read it")
 
 
@@ -98,7 +149,8 @@ class ProcedureSummary(Shape):
     edition: Count
     name: Text
     summary: Text
-    office: MemberId
+    office: MemberId | None = Field(description="none where the person says which of many it is")
+    taken_by: Text = Field(description="what that office is called, or those offices together")
 
 
 class ProcedureList(Shape):
@@ -112,3 +164,129 @@ class ProcedureDescription(ProcedureSummary):
     purpose: Text
     held: list[HeldField]
     asked: list[AskedField]
+
+
+# --- private fronts ---------------------------------------------------------------------------------
+
+
+class FrontRegistration(Shape):
+    """A private service as it is registered: one entry of the portal's document of fronts."""
+
+    client_id: str = Field(pattern=r"^[0-9a-zA-Z]{1,255}$")
+    name: Text
+    home: str = Field(min_length=1, max_length=255)
+    redirect_uris: list[Annotated[str, Field(min_length=1, max_length=255)]] = Field(min_length=1)
+    jwks: dict[str, list[dict[str, JsonValue]]] = Field(description="its public keys, RFC 7517")
+
+
+class ProcedureDetail(Shape):
+    """Do one procedure for the person, and read what offices hold for it (RFC 9396)."""
+
+    type: Literal["procedure"]
+    procedure: Name
+    application: Hex32 | None = Field(default=None, description="given back with the token")
+
+
+class ItemDetail(Shape):
+    """Read one item that the law lets people see of themselves (RFC 9396)."""
+
+    type: Literal["item"]
+    provider: MemberId
+    item: Name
+
+
+AuthorizationDetail = Annotated[ProcedureDetail | ItemDetail, Field(discriminator="type")]
+
+
+class ServerMetadata(Shape):
+    """The authorization server's metadata (RFC 8414; RFC 9126, 9207, 9396, 9449)."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    pushed_authorization_request_endpoint: str
+    require_pushed_authorization_requests: bool
+    response_types_supported: list[str]
+    grant_types_supported: list[str]
+    code_challenge_methods_supported: list[str]
+    token_endpoint_auth_methods_supported: list[str]
+    token_endpoint_auth_signing_alg_values_supported: list[str]
+    dpop_signing_alg_values_supported: list[str]
+    authorization_details_types_supported: list[str]
+    authorization_response_iss_parameter_supported: bool
+
+
+class PushedRequest(Shape):
+    """The number under which the browser is sent (RFC 9126, section 2.2)."""
+
+    request_uri: str
+    expires_in: int
+
+
+class FrontTokens(Shape):
+    """What a front gets for a code: good with its key, for the rest of the person's visit (RFC 9449, section 5)."""
+
+    access_token: str
+    token_type: Literal["DPoP"]
+    expires_in: int
+    authorization_details: list[AuthorizationDetail]
+
+
+class HeldValue(Shape):
+    """What one office holds, with its own signature: whoever gets it can prove where it came from."""
+
+    item: Name
+    provider: MemberId
+    item_name: Text = Field(description="in words, by language")
+    provider_name: Text
+    outcome: Literal["held", "not-held", "waits", "away", "refused", "doubtful"]
+    statement: Statement | None = None
+    basis: str = Field(default="", description="row of the legal table")
+    provision: Text | None = Field(default=None, description="that row in words")
+    exchange: Hex32 | None = None
+    leaf: Hex64 | None = Field(default=None, description="where the log has it")
+    answer: str | None = Field(
+        default=None, description="the provider's signed answer, JWS of type kiban-answer"
+    )
+
+
+class HeldValues(Shape):
+    """By field of the procedure; null where it could not be read yet."""
+
+    values: dict[str, HeldValue | None]
+
+
+class Answers(Shape):
+    """What the person typed at the front, by field; names as in the portal's own form."""
+
+    answers: dict[
+        Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=1_000)]
+    ] = Field(max_length=200)
+
+
+class AnswersReply(Shape):
+    """Whether the person can sign now; else what is to be mended, by field."""
+
+    ready: bool
+    mistakes: dict[str, str]
+    sign_at: str = Field(description="where the person looks it over and signs, with the card")
+
+
+class OfficeNotice(Shape):
+    """What an office wrote about an application."""
+
+    event: str
+    at: int
+    message: Text
+
+
+class ApplicationStatus(Shape):
+    """How far an application has come."""
+
+    id: Hex32
+    procedure: Name
+    state: str
+    outcome: str | None
+    digest: Hex64 | None = Field(description="of the text that was signed")
+    leaf: Hex64 | None = Field(description="where the log has its sending")
+    notices: list[OfficeNotice]

@@ -5,6 +5,7 @@ The portal owns none of these files; it reads the words, so that a page can say 
 schedule" and not `tax` and `child-allowance.1`.  What is wrong in them is named by their owners, not here.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -40,6 +41,8 @@ class Row:
     item: str
     basis: str
     provision: Text
+    of: str | None = None
+    """Whose item: that of somebody in this relation to the person whose affair it is; none for their own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ class Country:
     portal: str
     agencies: Mapping[str, Agency]
     affairs: Mapping[str, Text]
+    relations: Mapping[str, Text]
     rows: tuple[Row, ...]
     items: tuple[Item, ...]
 
@@ -87,13 +91,22 @@ class Country:
         exact = (item for item in known if item.edition == edition)
         return next(exact, known[-1] if known else None)
 
-    def row(self, kind: str, inquirer: str, affair: str, provider: str, item: str) -> Row | None:
+    def row(
+        self,
+        kind: str,
+        inquirer: str,
+        affair: str,
+        provider: str,
+        item: str,
+        *,
+        of: str | None = None,
+    ) -> Row | None:
         """Give the row of the law for this case, in force or not."""
-        case = (kind, affair, item)
+        case = (kind, affair, item, of)
         found = (
             row
             for row in self.rows
-            if (row.kind, row.affair, row.item) == case
+            if (row.kind, row.affair, row.item, row.of) == case
             and inquirer in row.inquirers
             and provider in row.providers
         )
@@ -104,9 +117,30 @@ class Country:
         return tuple(
             (row.item, provider)
             for row in self.rows
-            if (row.kind, row.affair) == ("inquiry", SELF) and reader in row.inquirers
+            if (row.kind, row.affair, row.of) == ("inquiry", SELF, None) and reader in row.inquirers
             for provider in sorted(row.providers)
         )
+
+    def called(self, words: str, among: Iterable[str]) -> list[str]:
+        """Those of these agencies whose name, in any language, has every one of the words."""
+        wanted = words.casefold().split()
+        return [
+            agency
+            for agency in among
+            if all(
+                any(word in name.casefold() for name in self.agency_name(agency).values())
+                for word in wanted
+            )
+        ]
+
+    def of_domain(self, domain: str) -> tuple[str, ...]:
+        """Every member of a domain, by id."""
+        return tuple(one.id for one in self.agencies.values() if one.domain == domain)
+
+    def crowd(self, most: int) -> frozenset[str]:
+        """The members of which there are more of a kind than that: nobody reads through them, one is searched for."""
+        sizes = Counter(one.domain for one in self.agencies.values())
+        return frozenset(one.id for one in self.agencies.values() if sizes[one.domain] > most)
 
     def agency_name(self, agency: str) -> Text:
         known = self.agencies.get(agency)
@@ -114,6 +148,9 @@ class Country:
 
     def affair_name(self, affair: str) -> Text:
         return self.affairs.get(affair, _itself(affair))
+
+    def relation_name(self, relation: str) -> Text:
+        return self.relations.get(relation, _itself(relation))
 
     def item_name(self, item: str) -> Text:
         known = self.item(item)
@@ -142,30 +179,39 @@ def read(folder: Path) -> Country:
     unheard = Mistakes()
     law = [read_toml(file, unheard) for file in toml_files(folder / "law")]
     country = read_toml(folder / "country.toml", unheard)
-    agencies = [_agency(read_toml(file, unheard)) for file in toml_files(folder / "agencies")]
+    every = {
+        table.text("domain"): table
+        for table in (read_toml(file, unheard) for file in toml_files(folder / "domains"))
+    }
+    agencies = [
+        _agency(read_toml(file, unheard), every) for file in toml_files(folder / "agencies")
+    ]
     return Country(
         name=country.localized("name"),
         portal=country.text("portal"),
         agencies={agency.id: agency for agency in agencies},
-        affairs=dict(_affairs(law)),
+        affairs=dict(_called(law, "affair")),
+        relations=dict(_called(law, "relation")),
         rows=tuple(_row(one, agencies) for table in law for one in table.tables("row")),
         items=tuple(_item(read_toml(file, unheard)) for file in toml_files(folder / "layouts")),
     )
 
 
-def _agency(table: Table) -> Agency:
+def _agency(table: Table, every: Mapping[str, Table]) -> Agency:
+    """One member: what its file says, and what is said of every member of its domain."""
+    said = [table, *(one for domain, one in every.items() if domain == table.text("domain"))]
     return Agency(
         id=table.text("id"),
         name=table.localized("name"),
         domain=table.text("domain"),
-        holds=frozenset(one.text("item") for one in table.tables("holds")),
-        accepts=frozenset(one.text("procedure") for one in table.tables("accepts")),
+        holds=frozenset(one.text("item") for each in said for one in each.tables("holds")),
+        accepts=frozenset(one.text("procedure") for each in said for one in each.tables("accepts")),
     )
 
 
-def _affairs(law: Iterable[Table]) -> Iterable[tuple[str, Text]]:
+def _called(law: Iterable[Table], kind: str) -> Iterable[tuple[str, Text]]:
     for table in law:
-        for one in table.tables("affair"):
+        for one in table.tables(kind):
             yield one.text("id"), one.localized("name")
 
 
@@ -179,6 +225,7 @@ def _row(table: Table, agencies: Collection[Agency]) -> Row:
         item=table.text("item"),
         basis=table.text("basis"),
         provision=table.localized("provision"),
+        of=table.text("of", "") or None,
     )
 
 

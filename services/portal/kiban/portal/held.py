@@ -48,6 +48,8 @@ class Seen(Shape):
     statement: Statement | None = None
     exchange: str | None = None
     leaf: str | None = None
+    answer: str | None = None
+    """The provider's signed answer, for whoever wants to verify it."""
     basis: str = ""
     problem: str | None = None
     """The slug of what went wrong."""
@@ -140,6 +142,7 @@ def _seen(record: ConsentRecord, reply: InquiryReply) -> Seen:
         statement=statement,
         exchange=reply.exchange,
         leaf=reply.leaf,
+        answer=reply.answer,
         basis=reply.basis,
     )
 
@@ -174,15 +177,14 @@ class Shown:
         self._sealed.move_to_end(session)
         self._ends[session] = visitor.session.ends_at
         for one in seen:
-            kept[_name(one.item, one.provider)] = cipher.encrypt(
-                one.model_dump_json().encode(), [_name(one.item, one.provider).encode()]
-            )
+            name = _name(visitor, one.item, one.provider)
+            kept[name] = cipher.encrypt(one.model_dump_json().encode(), [name.encode()])
         while len(self._sealed) > self._most:
             self.forget(next(iter(self._sealed)))
 
     def find(self, visitor: Visitor, item: str, provider: str) -> Seen | None:
         """Give what was read in this session, if this process still has it."""
-        name = _name(item, provider)
+        name = _name(visitor, item, provider)
         sealed = self._sealed.get(visitor.session.id, {}).get(name)
         if sealed is None:
             return None
@@ -203,5 +205,6 @@ class Shown:
             self.forget(session)
 
 
-def _name(item: str, provider: str) -> str:
-    return f"{provider}/{item}"
+def _name(visitor: Visitor, item: str, provider: str) -> str:
+    """Of a visit's values each bearer has its own: the person's browser, and a front that she let in."""
+    return f"{visitor.token.digest}/{provider}/{item}"

@@ -1,25 +1,29 @@
 """
 Procedures (手続): what a citizen can apply for, as data, and the linter that keeps once-only.
 
-A procedure's file names its office, its affair and its fields.  A field is either *held* (an office's record fills
-it) or *asked* (only the citizen knows).  Whoever writes a form can be tempted to ask what an office holds already;
+A procedure's file names its office, its affair and its fields.  One that every office of a domain takes, as a notice
+of moving out is given to the municipality where somebody lives, names the domain; the citizen says which office it is
+that they write to, and nobody else does (decision 0022).  A field is either *held* (an office's record fills it) or
+*asked* (only the citizen knows).  Whoever writes a form can be tempted to ask what an office holds already;
 this is where that is refused first, before any citizen sees the form.
 
 Refused, with file, line and reason: a name that the country does not have; an office that does not accept the
 procedure, or may not receive it under the law; a held item that its provider does not hold, that the citizen could
 not be shown, or that the office may not read; a consent where the law needs none, or none where it needs one; a
-question for something that an office holds, without a lawful reason; that others follow what no row lets them.
+question for something that an office holds, without a lawful reason; that something is read of somebody else, or that
+others follow, which no row lets them.
 
 Source: DESIGN 1, 4, 6; in real life デジタル手続法 第11条 and the once-only principle (ワンスオンリー) of its 第2条.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, fields, replace
+from itertools import islice
 from pathlib import Path
 from typing import get_args
 
 from kiban.portal import country as words
-from kiban.portal.contract import AnswerType, ProcedureUnknown
+from kiban.portal.contract import AnswerType, OfficeUnknown, ProcedureUnknown
 from kiban.portal.country import Country, Text
 from kiban.shared import identifiers
 from kiban.shared.country import Mistakes, Table, reading, toml_files
@@ -45,7 +49,18 @@ class Held:
     name: str
     item: str
     provider: str
+    """Who holds it; of a procedure of many offices empty where it is the office itself, until that is known."""
     consent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What the office asks of somebody else for its decision: said before anybody signs, and never shown."""
+
+    item: str
+    provider: str
+    of: str
+    """In which relation that person stands to whoever applies."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,27 +94,56 @@ class Followed:
     items: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Procedure:
-    """One procedure, in one edition."""
+    """One procedure, in one edition, as its file has it."""
 
     id: str
     edition: int
     name: Text
     summary: Text
-    office: str
+    offices: tuple[str, ...]
+    """With whom it can be filed."""
+    taken_by: Text
+    """What that office is called, or those offices together."""
     affair: str
     purpose: Text
     consent_days: int
     held: tuple[Held, ...]
     asked: tuple[Asked, ...]
+    beside: tuple[Beside, ...] = ()
     followed: Followed | None = None
+
+    def filed(self, office: str | None) -> "Filed | None":
+        """The procedure as this office takes it; None where many do, and none was named yet."""
+        return None if office is None and len(self.offices) > 1 else self.at(office)
+
+    def at(self, office: str | None) -> "Filed":
+        """The procedure as this office takes it; where only one does, it need not be named."""
+        if office is None and len(self.offices) == 1:
+            office = self.offices[0]
+        if office is None or office not in self.offices:
+            raise OfficeUnknown(
+                f"{self.id} is filed with an office that the citizen names",
+                sent=office,
+                expected="one that takes it",
+            )
+        held = tuple(replace(one, provider=one.provider or office) for one in self.held)
+        said = {one.name: getattr(self, one.name) for one in fields(Procedure)}
+        return Filed(**{**said, "held": held, "office": office})
 
     def held_field(self, name: str) -> Held:
         return next(field for field in self.held if field.name == name)
 
     def asked_field(self, name: str) -> Asked | None:
         return next((field for field in self.asked if field.name == name), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filed(Procedure):
+    """A procedure with the one office that it is filed with; made by `at` alone."""
+
+    office: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,36 +190,61 @@ def _procedure(table: Table, country: Country) -> Procedure:
     name = table.text("id", check=identifiers.check_name)
     if name and name != table.file.stem:
         table.mistake("id", f"the file of {name} is called {name}.toml")
-    office = _office(table, country, name)
+    to = _addressed(table, country, name)
     affair = _affair(table, country)
     fields = table.tables("field", at_least=1)
     _once_each(fields)
     held = [one for one in fields if "held" in one]
     asked = [one for one in fields if "held" not in one]
-    _receives(table, country, name)
+    _receives(table, country, name, to.offices)
     return Procedure(
         id=name,
         edition=table.integer("edition", 1),
         name=table.localized("name"),
         summary=table.localized("summary"),
-        office=office,
+        offices=to.offices,
+        taken_by=to.name,
         affair=affair,
         purpose=table.localized("purpose"),
         consent_days=_consent_days(table),
-        held=tuple(_held(one, country, office, affair) for one in held),
-        asked=tuple(_asked(one, country, office, affair, held) for one in asked),
+        held=tuple(_held(one, country, to.offices, affair) for one in held),
+        asked=tuple(_asked(one, country, to.offices, affair, held) for one in asked),
+        beside=tuple(_beside(one, country, to.offices, affair) for one in table.tables("beside")),
         followed=_followed(table.table("followed_by"), country) if "followed_by" in table else None,
     )
 
 
-def _office(table: Table, country: Country, procedure: str) -> str:
+@dataclass(frozen=True, slots=True)
+class _Addressed:
+    """With whom a procedure is filed, and what they are called."""
+
+    offices: tuple[str, ...]
+    name: Text
+
+
+def _addressed(table: Table, country: Country, procedure: str) -> _Addressed:
+    """One office, or every one of a domain that accepts it: `{ domain = "municipality", name = … }`."""
+    if not isinstance(table.values.get("office"), dict):
+        return _to_one(table, country, procedure)
+    those = table.table("office")
+    domain = those.text("domain")
+    members = country.of_domain(domain)
+    takes = tuple(one for one in members if procedure in country.agencies[one].accepts)
+    if domain and not members:
+        those.mistake("domain", f"no member is of the domain {domain}")
+    elif domain and not takes:
+        those.mistake("domain", f"no member of the domain {domain} accepts {procedure}")
+    return _Addressed(takes, those.localized("name"))
+
+
+def _to_one(table: Table, country: Country, procedure: str) -> _Addressed:
     office = table.text("office")
     agency = country.agencies.get(office)
     if office and agency is None:
         table.mistake("office", f"no file of agencies/ has the member {office}")
     elif agency and procedure not in agency.accepts:
         table.mistake("office", f"{office} does not accept {procedure} (agencies/{office}.toml)")
-    return office
+    return _Addressed((office,), country.agency_name(office))
 
 
 def _affair(table: Table, country: Country) -> str:
@@ -185,16 +254,26 @@ def _affair(table: Table, country: Country) -> str:
     return affair
 
 
-def _receives(table: Table, country: Country, procedure: str) -> None:
-    """The law must let the portal submit this procedure to this office."""
-    office, affair = table.values.get("office"), table.values.get("affair")
-    if not isinstance(office, str) or not isinstance(affair, str):
+def _receives(table: Table, country: Country, procedure: str, offices: tuple[str, ...]) -> None:
+    """The law must let the portal submit this procedure to each of these offices."""
+    affair = table.values.get("affair")
+    if not isinstance(affair, str):
         return
-    if country.row("submission", country.portal, affair, office, procedure) is None:
+    case = ("submission", country.portal, affair)
+    for office in _without(country, case, filter(None, offices), procedure):
         table.mistake(
             "affair",
             f"the law has no row for a submission of {procedure} from {country.portal} to {office}",
         )
+
+
+def _without(
+    country: Country, case: tuple[str, str, str], providers: Iterable[str], item: str
+) -> list[str]:
+    """The first of these providers for which the law has no row; one is enough to say so."""
+    kind, inquirer, affair = case
+    lacking = (one for one in providers if not country.row(kind, inquirer, affair, one, item))
+    return list(islice(lacking, 1))
 
 
 def _followed(table: Table, country: Country) -> Followed:
@@ -229,40 +308,43 @@ def _once_each(fields: list[Table]) -> None:
 # --- what an office holds -----------------------------------------------------------------------
 
 
-def _held(table: Table, country: Country, office: str, affair: str) -> Held:
+def _held(table: Table, country: Country, offices: tuple[str, ...], affair: str) -> Held:
     source = table.table("held")
+    own = "provider" not in source and len(offices) != 1
     field = Held(
         name=table.text("name"),
         item=source.text("item"),
-        provider=source.text("provider"),
+        provider="" if own else source.text("provider"),
         consent=table.truth("consent", default=False),
     )
     if source.readable:
-        _check_holding(source, country, field)
-        _check_consent(table, country, field, office, affair)
+        _check_holding(source, country, field, offices if own else (field.provider,))
+        for office in offices:
+            _check_consent(table, country, field, office, affair)
     return field
 
 
-def _check_holding(table: Table, country: Country, field: Held) -> None:
-    agency = country.agencies.get(field.provider)
-    if agency is None:
-        table.mistake("provider", f"no file of agencies/ has the member {field.provider}")
-    elif field.item not in agency.holds:
-        table.mistake("item", f"{field.provider} does not hold {field.item}")
+def _check_holding(table: Table, country: Country, field: Held, providers: tuple[str, ...]) -> None:
+    for provider in providers:
+        agency = country.agencies.get(provider)
+        if agency is None:
+            table.mistake("provider", f"no file of agencies/ has the member {provider}")
+        elif field.item not in agency.holds:
+            table.mistake("item", f"{provider} does not hold {field.item}")
     if country.item(field.item) is None:
         table.mistake("item", f"no file of layouts/ has the item {field.item}")
-    shown = ("inquiry", country.portal, words.SELF, field.provider, field.item)
-    if country.row(*shown) is None:
+    case = ("inquiry", country.portal, words.SELF)
+    for provider in _without(country, case, providers, field.item):
         table.mistake(
             "item",
-            f"the law has no row of {words.SELF} for {field.item} of {field.provider}: "
+            f"the law has no row of {words.SELF} for {field.item} of {provider}: "
             "the citizen could not be shown it",
         )
 
 
 def _check_consent(table: Table, country: Country, field: Held, office: str, affair: str) -> None:
     """What the office reads beside its own records needs a row; the row says whether by consent."""
-    if field.provider == office:
+    if field.provider in ("", office):
         if field.consent:
             table.mistake("consent", f"{office} needs no consent for its own records")
         return
@@ -277,10 +359,26 @@ def _check_consent(table: Table, country: Country, field: Held, office: str, aff
         table.mistake("consent", f"{row.id} permits it by law: consent is not to be asked for")
 
 
+def _beside(table: Table, country: Country, offices: tuple[str, ...], affair: str) -> Beside:
+    """A row lets each office ask this by law: nobody consents for somebody else."""
+    beside = Beside(table.text("item"), table.text("provider"), table.text("of"))
+    for office in offices:
+        row = country.row("inquiry", office, affair, beside.provider, beside.item, of=beside.of)
+        if row is None or row.basis != "law":
+            table.mistake(
+                "of",
+                f"the law does not let {office} read {beside.item} of the {beside.of} "
+                f"of {beside.provider}",
+            )
+    return beside
+
+
 # --- what only the citizen knows ----------------------------------------------------------------
 
 
-def _asked(table: Table, country: Country, office: str, affair: str, held: list[Table]) -> Asked:
+def _asked(
+    table: Table, country: Country, offices: tuple[str, ...], affair: str, held: list[Table]
+) -> Asked:
     if "consent" in table:
         table.mistake("consent", "only a held field is read by consent")
         table.truth("consent")
@@ -298,7 +396,8 @@ def _asked(table: Table, country: Country, office: str, affair: str, held: list[
         _check_list(table, country, field.of, held)
     if not 1 <= field.longest <= FREE_TEXT:
         table.mistake("longest", f"expected 1 to {FREE_TEXT} characters")
-    _check_once_only(table, country, field, office, affair)
+    for office in offices[:1]:  # whoever holds it, of those that are alike one is asked
+        _check_once_only(table, country, field, office, affair)
     return field
 
 

@@ -1,9 +1,10 @@
 """
 Receipts: the portal hears back from each office, and tells the citizen.
 
-Each office keeps a feed of what became of its applications, signed and sealed for the portal.  The portal's gateway
-opens and verifies it; the portal reads on from where it was, and a receipt becomes a notice in the transaction that
-moves the cursor, so that none is lost and none is told twice.
+Each office keeps a feed of what became of its applications, signed and sealed for the portal.  Only an office that
+still owes somebody word is asked: of a nation's many, those to which nobody has written are left alone.  The
+portal's gateway opens and verifies it; the portal reads on from where it was, and a receipt becomes a notice in the
+transaction that moves the cursor, so that none is lost and none is told twice.
 
 Refused: a receipt about an application that this office was never sent, or about another text than the citizen
 signed; of the latter the citizen is told.
@@ -14,7 +15,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 from kiban.gateway.contract import Receipt
@@ -24,6 +25,8 @@ from kiban.portal.store.rows import Rows, Store
 from kiban.shared import canonical
 from kiban.shared.problems import Problem
 
+WORD_AFTER_A_GRANT = timedelta(days=100)
+"""As long as a grant may still be completed or taken back: longer than any move takes."""
 _log = logging.getLogger("kiban.portal")
 
 
@@ -49,14 +52,15 @@ class Receipts:
 
     store: Store
     gateway: Feeds
-    offices: tuple[str, ...]
     clock: Callable[[], datetime]
     away: dict[str, str] = field(default_factory=dict)
     """Offices that did not answer the last time, each with the slug of the problem."""
 
     async def poll(self) -> int:
-        """Read every office's feed to its end; say how many receipts were new."""
-        return sum([await self._office(office) for office in self.offices])
+        """Read the feed of every office that owes word to its end; say how many receipts were new."""
+        async with self.store.read() as rows:
+            offices = await rows.owing_word(since=self.clock() - WORD_AFTER_A_GRANT)
+        return sum([await self._office(office) for office in offices])
 
     async def reach(self, agencies: Iterable[str]) -> dict[str, str | None]:
         """Ask every agency whether it answers now; the slug of what is wrong where it does not."""

@@ -54,17 +54,20 @@ class Looking:
     def offered(self, visitor: Visitor) -> list[Kept]:
         """Everything that can be looked at, with what is already open in this session."""
         readable = self.country.readable(self.country.portal)
-        wishes = dict.fromkeys(Wish(item, provider) for item, provider in readable)
+        wishes = dict.fromkeys(
+            Wish(item, provider) for item, provider in readable if visitor.may_read(item)
+        )
         return [Kept(wish, self.shown.find(visitor, wish.item, wish.provider)) for wish in wishes]
 
     async def ask(self, visitor: Visitor, chosen: Sequence[str]) -> str:
         """Put the chosen items to the citizen at the card: the state to go there with."""
         known = {kept.id: kept.wish for kept in self.offered(visitor)}
         if not chosen or not set(chosen) <= known.keys():
-            raise Malformed("choose one or more of the items offered", expected=", ".join(known))
+            raise Malformed("choose one or more of the items offered", expected="those on the page")
         wanted = terms.for_showing(
             (known[one] for one in chosen),
             portal=self.country.portal,
+            purpose=terms.showing(to_a_proxy=visitor.deputy is not None),
             at=self.clock(),
             session_ends=visitor.session.ends_at,
             new_id=self.new_id,
@@ -81,4 +84,4 @@ class Looking:
         items = ", ".join(seen.item for seen in found if seen.outcome == "held")
         if items:
             async with self.store.begin() as rows:
-                await rows.note(visitor.person, "information-shown", items, at=self.clock())
+                await rows.note_act(visitor, "information-shown", items, at=self.clock())

@@ -5,20 +5,24 @@ The cookie is a random token; the database holds its digest alone, so that readi
 From the same token comes the key under which held values are kept in memory: without the browser's next request
 nobody, not even this process, can read them.
 
+Who acts for somebody else does so in a session of its own: it is the principal's, and names the proxy.
+
 A session ends at a fixed time after login, or when nothing was asked for a while, or when the person ends it.
 
 Pure rules: time and randomness are arguments.  Source: OWASP ASVS 5.0, V7; DESIGN 3 (what the portal may hold).
 """
 
 import hashlib
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from kiban.portal.contract import SessionEnded
+from kiban.portal.operations import Deputy
 from kiban.shared.identifiers import Hidden
+from kiban.shared.mandates import MandateInForce
 
 TOKEN_BYTES = 32
 SEEN_AGAIN = timedelta(minutes=1)
@@ -58,6 +62,12 @@ class Session:
     seen_at: datetime
     ends_at: datetime
     ended_at: datetime | None = None
+    proxy: str | None = None
+    """Who is at the browser, where that is not the person whose affairs it is about."""
+    mandate: str | None = None
+    """Under which the proxy acts."""
+    mandates: bytes | None = field(default=None, repr=False)
+    """Those of whoever is at the browser, sealed under the token's key."""
 
     def check(self, limits: Limits, *, at: datetime) -> None:
         """Return silently, or say why it has ended."""
@@ -79,13 +89,77 @@ class Visitor:
 
     session: Session
     token: Token
+    allowed: MandateInForce | None = None
+    """What the mandate allows, where one acts for somebody else; without it nothing is allowed."""
 
     @property
     def person(self) -> str:
+        """Whose affairs it is about."""
         return self.session.person
 
+    @property
+    def actor(self) -> str:
+        """Who is at the browser, and whose card answers."""
+        return self.session.proxy or self.session.person
 
-def begin(token: Token, person: str, limits: Limits, *, at: datetime) -> Session:
+    @property
+    def deputy(self) -> Deputy | None:
+        """The proxy, where somebody acts for another."""
+        proxy, mandate = self.session.proxy, self.session.mandate
+        return Deputy(proxy, mandate) if proxy and mandate else None
+
+    def may_read(self, item: str) -> bool:
+        """Whether this item is within what the visitor may read."""
+        return self.deputy is None or (self.allowed is not None and item in self.allowed.items)
+
+    def may_act(self, affair: str) -> bool:
+        """Whether this affair is within what the visitor may apply in."""
+        return self.deputy is None or (self.allowed is not None and affair in self.allowed.affairs)
+
+
+def begin(
+    token: Token, person: str, limits: Limits, *, at: datetime, mandates: bytes | None = None
+) -> Session:
     return Session(
-        id=token.digest, person=person, began_at=at, seen_at=at, ends_at=at + limits.longest
+        id=token.digest,
+        person=person,
+        began_at=at,
+        seen_at=at,
+        ends_at=at + limits.longest,
+        mandates=mandates,
+    )
+
+
+def for_another(
+    token: Token,
+    before: Session,
+    *,
+    principal: str,
+    mandate: str,
+    until: int,
+    mandates: bytes,
+    at: datetime,
+) -> Session:
+    """The session in which whoever is logged in acts for somebody else: it ends with the visit, or the mandate."""
+    return Session(
+        id=token.digest,
+        person=principal,
+        began_at=at,
+        seen_at=at,
+        ends_at=min(before.ends_at, datetime.fromtimestamp(until, UTC)),
+        proxy=before.person,
+        mandate=mandate,
+        mandates=mandates,
+    )
+
+
+def for_oneself(token: Token, before: Session, *, mandates: bytes, at: datetime) -> Session:
+    """The session in which a proxy comes back to her own affairs."""
+    return Session(
+        id=token.digest,
+        person=before.proxy or before.person,
+        began_at=at,
+        seen_at=at,
+        ends_at=before.ends_at,
+        mandates=mandates,
     )

@@ -26,6 +26,8 @@ class Settings:
     registry_origin: str
     country: Path
     """The country's directory: procedures, and the names of agencies, affairs and items."""
+    fronts: str = "[]"
+    """Private services that people may let in: a JSON document, each with its public keys."""
     session_minutes: int = 60
     """How long a session lasts at most, and with it every approval of own information."""
     idle_minutes: int = 20

@@ -17,11 +17,12 @@ from kiban.portal.answers import Checked, Choice, Search
 from kiban.portal.applications import Application
 from kiban.portal.applying import Applying, Form
 from kiban.portal.contract import StepPassed
+from kiban.portal.fronts.registrations import Fronts
 from kiban.portal.held import Seen
 from kiban.portal.history import Entry, History
 from kiban.portal.notices import Notice
-from kiban.portal.pages.site import InSession, Site, fields, go
-from kiban.portal.procedures import Held, Procedure, Procedures
+from kiban.portal.pages.site import AlsoAsProxy, InSession, Site, fields, go
+from kiban.portal.procedures import Beside, Filed, Held, Procedures
 from kiban.portal.sessions import Visitor
 from kiban.portal.values import Value
 from kiban.shared.problems import Unavailable
@@ -56,9 +57,10 @@ class ApplyPages:
     applying: Applying
     procedures: Procedures
     history: History
+    fronts: Fronts
 
     def add(self, app: FastAPI) -> None:
-        in_session = InSession(self.site)
+        in_session = AlsoAsProxy(self.site)
         self._opening(app, in_session)
         self._approving(app, in_session)
         self._filling(app, in_session)
@@ -69,9 +71,12 @@ class ApplyPages:
         async def start(
             procedure: str, request: Request, visitor: Annotated[Visitor, Depends(in_session)]
         ) -> Response:
-            """Open a form, or the draft of it."""
-            await self.site.form(request, visitor)
-            application = await self.applying.open(visitor, procedure)
+            """Open a form, or the draft of it; where many offices take it, once one was chosen."""
+            form = await self.site.form(request, visitor)
+            office = fields(form).get("office")
+            if office is None and len(self.procedures.find(procedure).offices) > 1:
+                return go(f"/procedures/{procedure}")
+            application = await self.applying.open(visitor, procedure, office)
             return go(_address(application))
 
         @app.get("/applications/{name}", include_in_schema=False)
@@ -199,7 +204,7 @@ class ApplyPages:
     async def _terms(
         self, request: Request, visitor: Visitor, application: Application
     ) -> Response:
-        procedure = self.procedures.find(application.procedure)
+        procedure = self.applying.filed(application)
         terms = self.applying.terms(visitor, procedure)
         return await self.site.show(
             request,
@@ -209,19 +214,27 @@ class ApplyPages:
             procedure=procedure,
             records=terms.records,
             by_law=self._by_law(procedure),
+            beside=self._beside(procedure),
         )
 
-    def _by_law(self, procedure: Procedure) -> list[tuple[Held, str]]:
+    def _by_law(self, procedure: Filed) -> list[tuple[Held, str]]:
         """What the office reads because the law permits it: shown, though nobody is asked."""
         found = []
         for field in procedure.held:
-            case = ("inquiry", procedure.office, procedure.affair, field.provider, field.item)
-            row = self.site.country.row(*case)
+            row = self.site.country.row(*_case(procedure, field))
             if field.provider == procedure.office:
                 found.append((field, ""))
             elif row is not None and row.basis == "law":
                 found.append((field, row.id))
         return found
+
+    def _beside(self, procedure: Filed) -> list[tuple[Beside, str]]:
+        """What the office asks of somebody else, each with its row of the law."""
+        rows = (
+            (one, self.site.country.row(*_case(procedure, one), of=one.of))
+            for one in procedure.beside
+        )
+        return [(one, row.id) for one, row in rows if row]
 
     async def _answers(
         self,
@@ -278,7 +291,8 @@ class ApplyPages:
     async def _sent(self, request: Request, visitor: Visitor, application: Application) -> Response:
         async with self.site.store.read() as rows:
             notices = await rows.notices(visitor.person, application.id)
-        procedure = self.procedures.find(application.procedure)
+            asked = await rows.authorization_by_application(application.id)
+        procedure = self.applying.filed(application)
         return await self.site.show(
             request,
             "application.html",
@@ -286,6 +300,7 @@ class ApplyPages:
             application=application,
             procedure=procedure,
             notices=notices,
+            front=self.fronts.by_id.get(asked.front) if asked else None,
             followers=await self._followers(visitor, application, procedure, notices),
             basis=self.history.basis,
         )
@@ -294,11 +309,13 @@ class ApplyPages:
         self,
         visitor: Visitor,
         application: Application,
-        procedure: Procedure,
+        procedure: Filed,
         notices: Sequence[Notice],
     ) -> Followers | None:
         """Who has taken over what a grant changed; None where nobody is to."""
         granted = [one.at for one in notices if one.event == "granted"]
+        if visitor.deputy is not None:
+            return None  # who read what is the principal's to see
         if procedure.followed is None or not granted or application.outcome not in CHANGES:
             return None
         try:
@@ -340,3 +357,8 @@ def _step(application: Application) -> str:
 def _plain(search: object) -> str:
     """The name of a field, as an address can hold it."""
     return "".join(one for one in str(search) if one.isascii() and (one.isalnum() or one == "_"))
+
+
+def _case(procedure: Filed, read: Held | Beside) -> tuple[str, str, str, str, str]:
+    """What the law is asked about something that the office reads for this procedure."""
+    return "inquiry", procedure.office, procedure.affair, read.provider, read.item

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fastapi import Depends, FastAPI, Request
 from starlette.responses import Response
 
+from kiban.portal.applying import Applying
 from kiban.portal.contract import (
     AskedField,
     HeldField,
@@ -17,6 +18,7 @@ from kiban.portal.contract import (
     ProcedureList,
     ProcedureSummary,
 )
+from kiban.portal.pages import choosing
 from kiban.portal.pages.site import Site
 from kiban.portal.procedures import Procedure, Procedures
 from kiban.portal.receipts import Receipts
@@ -30,6 +32,7 @@ class FrontPages:
     site: Site
     procedures: Procedures
     receipts: Receipts
+    applying: Applying
 
     def add(self, app: FastAPI) -> None:
         self._home(app)
@@ -51,8 +54,8 @@ class FrontPages:
                 request,
                 "home.html",
                 visitor,
-                procedures=list(self.procedures),
-                applications=applications,
+                procedures=[one for one in self.procedures if self.applying.covers(visitor, one)],
+                applications=[one for one in applications if self.applying.may_see(visitor, one)],
                 name=lambda one: self.procedures.name(one.procedure),
             )
 
@@ -60,8 +63,14 @@ class FrontPages:
         async def procedure(name: str, request: Request) -> Response:
             """Show one procedure: what is asked, and who holds the rest."""
             found = self.procedures.find(name)
-            visitor = await self.site.visitor(request)
-            return await self.site.show(request, "procedure.html", visitor, procedure=found)
+            filed = found.filed(request.query_params.get("office"))
+            return await self.site.show(
+                request,
+                "procedure.html",
+                await self.site.visitor(request),
+                procedure=filed or found,
+                offered=None if filed else choosing.offered(request, found, self.site.country),
+            )
 
     def _plain(self, app: FastAPI) -> None:
         @app.get("/status", include_in_schema=False, dependencies=[Depends(anyone)])
@@ -69,9 +78,12 @@ class FrontPages:
             """Show which offices answer."""
             visitor = await self.site.visitor(request)
             country = self.site.country
-            others = [agency for agency in country.agencies if agency != country.portal]
-            reached = await self.receipts.reach(others)
-            return await self.site.show(request, "status.html", visitor, reached=reached)
+            crowd = country.crowd(choosing.MOST)
+            asked = [one for one in country.agencies if one != country.portal and one not in crowd]
+            reached = await self.receipts.reach(asked)
+            return await self.site.show(
+                request, "status.html", visitor, reached=reached, unasked=len(crowd)
+            )
 
         @app.get("/about", include_in_schema=False, dependencies=[Depends(anyone)])
         async def about(request: Request) -> Response:
@@ -102,7 +114,8 @@ def _summary(procedure: Procedure) -> ProcedureSummary:
         edition=procedure.edition,
         name=dict(procedure.name),
         summary=dict(procedure.summary),
-        office=procedure.office,
+        office=procedure.offices[0] if len(procedure.offices) == 1 else None,
+        taken_by=dict(procedure.taken_by),
     )
 
 
@@ -113,7 +126,10 @@ def _description(procedure: Procedure) -> ProcedureDescription:
         purpose=dict(procedure.purpose),
         held=[
             HeldField(
-                name=field.name, item=field.item, provider=field.provider, consent=field.consent
+                name=field.name,
+                item=field.item,
+                provider=field.provider or None,
+                consent=field.consent,
             )
             for field in procedure.held
         ],

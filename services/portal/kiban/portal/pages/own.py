@@ -7,10 +7,12 @@ from fastapi import Depends, FastAPI, Query, Request
 from starlette.responses import JSONResponse, Response
 
 from kiban.portal import comparing, values
+from kiban.portal.acting import Acting
 from kiban.portal.approvals import Consent
 from kiban.portal.approving import Approving
 from kiban.portal.history import History
-from kiban.portal.pages.site import InSession, Site, go
+from kiban.portal.pages import choosing
+from kiban.portal.pages.site import AlsoAsProxy, InSession, Site, go
 from kiban.portal.procedures import Procedures
 from kiban.portal.records import Looking
 from kiban.portal.sessions import Visitor
@@ -27,10 +29,11 @@ class OwnPages:
     history: History
     approving: Approving
     procedures: Procedures
+    acting: Acting
 
     def add(self, app: FastAPI) -> None:
         in_session = InSession(self.site)
-        self._records(app, in_session)
+        self._records(app, AlsoAsProxy(self.site))
         self._history(app, in_session)
         self._consents(app, in_session)
         self._told(app, in_session)
@@ -41,14 +44,21 @@ class OwnPages:
             request: Request, visitor: Annotated[Visitor, Depends(in_session)]
         ) -> Response:
             """Show what offices hold, as far as it was opened in this session."""
-            offered = self.looking.offered(visitor)
+            country = self.site.country
+            crowd, beside = country.crowd(choosing.MOST), choosing.beside(request, country)
+            found = beside.found if beside else ()
+            offered = [
+                kept
+                for kept in self.looking.offered(visitor)
+                if kept.seen or kept.wish.provider not in crowd or kept.wish.provider in found
+            ]
             opened = {
                 kept.id: values.of(kept.seen.statement, self.site.country)
                 for kept in offered
                 if kept.seen and kept.seen.statement
             }
             return await self.site.show(
-                request, "records.html", visitor, offered=offered, opened=opened
+                request, "records.html", visitor, offered=offered, opened=opened, beside=beside
             )
 
         @app.post("/records", include_in_schema=False)
@@ -161,7 +171,12 @@ class OwnPages:
             async with self.site.store.read() as rows:
                 found = await rows.operations(visitor.person, before)
             return await self.site.show(
-                request, "operations.html", visitor, operations=found, name=self._known_as
+                request,
+                "operations.html",
+                visitor,
+                operations=found,
+                name=self._known_as,
+                mandates={one.mandate: one for one in self.acting.known(visitor)},
             )
 
     # --- how ---------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
 """
 What all pages share: who is visiting, the token of a form, the frame, and the citizen's own language.
 
-Refused: a form without this session's token, a page of a session that has ended.
+Refused: a form without this session's token, a page of a session that has ended; to whoever acts for somebody else,
+every page that does not say that proxies may come (`AlsoAsProxy`).
 """
 
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse
 
-from kiban.portal.contract import SessionEnded
+from kiban.portal.contract import NotAsProxy, SessionEnded
 from kiban.portal.country import Country
 from kiban.portal.errands import LONGEST_ABOUT
 from kiban.portal.sessions import Token, Visitor
@@ -23,6 +24,7 @@ from kiban.portal.visiting import Visiting
 from kiban.shared.access import Access
 from kiban.shared.cookies import Cookie
 from kiban.shared.csrf import CSRF, FIELD
+from kiban.shared.mandates import MandateEnded, MandateUnknown
 from kiban.shared.pages import Pages, Texts
 
 LANGUAGES = ("ja", "en")
@@ -89,7 +91,7 @@ class Site:
         )
 
     async def _unseen(self, visitor: Visitor | None) -> int:
-        if visitor is None:
+        if visitor is None or visitor.deputy is not None:
             return 0
         async with self.store.read() as rows:
             return await rows.unseen(visitor.person)
@@ -103,7 +105,7 @@ class Site:
         """Who is visiting, if anybody is."""
         try:
             return await self.visiting.recognise(self.token(request))
-        except SessionEnded:
+        except (SessionEnded, MandateEnded, MandateUnknown):
             return None
 
     async def form(self, request: Request, visitor: Visitor) -> FormData:
@@ -115,7 +117,7 @@ class Site:
 
 
 class InSession(Access[Visitor]):
-    """Whoever is logged in here."""
+    """Whoever is logged in here, for their own affairs."""
 
     name = "session"
 
@@ -123,7 +125,28 @@ class InSession(Access[Visitor]):
         self._site = site
 
     async def __call__(self, request: Request) -> Visitor:
+        visitor = await self._site.visiting.recognise(self._site.token(request))
+        if visitor.deputy is not None:
+            raise NotAsProxy("only the person whose affairs they are comes here")
+        return visitor
+
+
+class AlsoAsProxy(InSession):
+    """Whoever is logged in here, for their own affairs or within a mandate for somebody else's."""
+
+    name = "session-or-proxy"
+
+    async def __call__(self, request: Request) -> Visitor:
         return await self._site.visiting.recognise(self._site.token(request))
+
+
+class OnTheWayOut(InSession):
+    """Whoever is logged in here and leaves: that needs nobody's word."""
+
+    name = "session-leaving"
+
+    async def __call__(self, request: Request) -> Visitor:
+        return await self._site.visiting.recognise(self._site.token(request), leaving=True)
 
 
 def fields(form: FormData, *but: str) -> dict[str, str]:

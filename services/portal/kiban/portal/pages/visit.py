@@ -18,7 +18,8 @@ from kiban.portal.applying import Applying
 from kiban.portal.approving import Approving
 from kiban.portal.card import Card, Returned, same_person
 from kiban.portal.contract import SessionEnded
-from kiban.portal.pages.site import InSession, Site, go, local
+from kiban.portal.fronts.authorizing import Authorizing
+from kiban.portal.pages.site import AlsoAsProxy, InSession, OnTheWayOut, Site, go, local
 from kiban.portal.records import Looking
 from kiban.portal.sessions import Visitor
 from kiban.portal.visiting import Visiting
@@ -39,9 +40,10 @@ class VisitPages:
     approving: Approving
     applying: Applying
     looking: Looking
+    authorizing: Authorizing
 
     def add(self, app: FastAPI) -> None:
-        in_session = InSession(self.site)
+        in_session, also_as_proxy = InSession(self.site), AlsoAsProxy(self.site)
 
         @app.get("/login", include_in_schema=False, dependencies=[Depends(anyone)])
         async def login(request: Request, to: str = "/") -> Response:
@@ -50,7 +52,7 @@ class VisitPages:
 
         @app.get("/to-card", include_in_schema=False)
         async def to_card(
-            request: Request, visitor: Annotated[Visitor, Depends(in_session)], state: str = ""
+            request: Request, visitor: Annotated[Visitor, Depends(also_as_proxy)], state: str = ""
         ) -> Response:
             """Show where the browser goes now, and why."""
             language = self.site.pages.texts(request).language
@@ -68,14 +70,16 @@ class VisitPages:
             visitor = await self.site.visitor(request)
             browser = self._browser(request, visitor, state)
             returned = await self.card.back(dict(request.query_params), browser)
-            return await self._back(visitor, returned)
+            return await self._back(request, visitor, returned)
 
         self._leaving(app, in_session)
 
     def _leaving(self, app: FastAPI, in_session: InSession) -> None:
+        on_the_way_out = OnTheWayOut(self.site)
+
         @app.post("/logout", include_in_schema=False)
         async def logout(
-            request: Request, visitor: Annotated[Visitor, Depends(in_session)]
+            request: Request, visitor: Annotated[Visitor, Depends(on_the_way_out)]
         ) -> Response:
             """Leave, and take back what was approved for this visit."""
             await self.site.form(request, visitor)
@@ -119,7 +123,9 @@ class VisitPages:
             return _digest(word) if word else None
         return visitor.session.id if visitor else None
 
-    async def _back(self, visitor: Visitor | None, returned: Returned) -> Response:
+    async def _back(
+        self, request: Request, visitor: Visitor | None, returned: Returned
+    ) -> Response:
         if returned.errand.purpose == "login":
             return await self._logged_in(visitor, returned)
         if visitor is None:
@@ -127,12 +133,14 @@ class VisitPages:
         await self._check_person(visitor, returned)
         if returned.errand.purpose == "sign":
             return await self._signed(visitor, returned)
-        return await self._approved(visitor, returned)
+        return await self._approved(request, visitor, returned)
 
     async def _logged_in(self, before: Visitor | None, returned: Returned) -> Response:
         if returned.person.kiban_token is None:
             raise Unexplained("login did not say which of our pseudonyms this is")
-        visitor = await self.visiting.arrive(returned.person.sub, returned.person.kiban_token)
+        visitor = await self.visiting.arrive(
+            returned.person.sub, returned.person.kiban_token, returned.person.mandates
+        )
         if before is not None:
             await self.visiting.leave(before)
         response = go(returned.errand.about)
@@ -140,13 +148,17 @@ class VisitPages:
         self.site.cookie.put(response, visitor.token.reveal())
         return response
 
-    async def _approved(self, visitor: Visitor, returned: Returned) -> Response:
+    async def _approved(self, request: Request, visitor: Visitor, returned: Returned) -> Response:
         """Go on with what was approved.  An office that is away shows on the page, not as an error."""
         approval = await self.approving.keep(visitor, returned.errand, returned.person.access_token)
         if approval.application is None:
             await self.looking.approved(visitor, approval)
+        else:
+            await self.applying.approved(visitor, approval)
+        if address := await self.authorizing.approved(visitor, approval):
+            return await self.site.show(request, "to-front.html", visitor, address=address)
+        if approval.application is None:
             return go("/records")
-        await self.applying.approved(visitor, approval)
         return go(f"/applications/{approval.application}")
 
     async def _signed(self, visitor: Visitor, returned: Returned) -> Response:
@@ -155,7 +167,7 @@ class VisitPages:
 
     async def _check_person(self, visitor: Visitor, returned: Returned) -> None:
         async with self.site.store.read() as rows:
-            same_person(await rows.subject(visitor.person), returned)
+            same_person(await rows.subject(visitor.actor), returned)
 
 
 def _digest(word: str) -> str:

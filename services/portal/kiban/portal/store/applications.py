@@ -11,9 +11,12 @@ from sqlalchemy import Row, case, select, update
 
 from kiban.portal.applications import OPEN, SENT, Application, Reference, State
 from kiban.portal.contract import ApplicationUnknown
-from kiban.portal.store.tables import APPLICATIONS
+from kiban.portal.store.tables import APPLICATIONS, AUTHORIZATIONS
 from kiban.portal.store.transaction import PAGE, Transaction
 from kiban.shared.database import hold, insert_new
+
+_FOR_FRONTS = select(AUTHORIZATIONS.c.application).where(AUTHORIZATIONS.c.application.is_not(None))
+"""Drafts that belong to a front's authorization, and to nothing that the citizen began here."""
 
 
 class ApplicationRows(Transaction):
@@ -51,12 +54,16 @@ class ApplicationRows(Transaction):
         rows = await self.connection.execute(query.order_by(c.changed_at.desc()).limit(PAGE))
         return [read_application(row) for row in rows]
 
-    async def find_draft(self, person: str, procedure: str) -> Application | None:
-        """Give the draft that the person has of this procedure already."""
+    async def find_draft(self, person: str, procedure: str, office: str) -> Application | None:
+        """Give the draft that the person has of this procedure, with this office, already."""
         c = APPLICATIONS.c
         await hold(self.connection, f"draft {person} {procedure}")
         query = select(APPLICATIONS).where(
-            c.person == person, c.procedure == procedure, c.state.in_(OPEN)
+            c.person == person,
+            c.procedure == procedure,
+            c.office == office,
+            c.state.in_(OPEN),
+            c.id.not_in(_FOR_FRONTS),
         )
         row = (await self.connection.execute(query.order_by(c.opened_at).limit(1))).first()
         return read_application(row) if row else None
@@ -108,8 +115,9 @@ class ApplicationRows(Transaction):
         wrapped = await self._blob(name, "answers")
         return {} if wrapped is None else self._unwrap("answers", name, wrapped)
 
-    async def freeze(self, name: str, text: str, digest: str) -> None:
-        wrapped = self._wrap("frozen", name, {"application": text})
+    async def freeze(self, name: str, text: str, digest: str, *, by: str) -> None:
+        """Keep the text that is to be signed, and by whom: a proxy's is not the principal's."""
+        wrapped = self._wrap("frozen", name, {"application": text, "by": by})
         await self._set_application(name, frozen=wrapped, digest=digest)
 
     async def unfreeze(self, name: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Row, func, select, update
 
 from kiban.gateway.contract import Receipt
-from kiban.portal.applications import Application
+from kiban.portal.applications import UNDECIDED, Application
 from kiban.portal.notices import Notice
 from kiban.portal.store.applications import read_application
 from kiban.portal.store.tables import APPLICATIONS, FEEDS, NOTICES
@@ -18,6 +18,15 @@ class NoticeRows(Transaction):
     """Receipts on their way to people."""
 
     __slots__ = ()
+
+    async def owing_word(self, *, since: datetime) -> list[str]:
+        """Name the offices that have not decided an application, or that granted one since then."""
+        c = APPLICATIONS.c
+        waits = c.state.in_(UNDECIDED) | (
+            (c.state == "decided") & (c.outcome == "granted") & (c.changed_at >= since)
+        )
+        query = select(c.office).where(waits).distinct().order_by(c.office)
+        return list((await self.connection.execute(query)).scalars())
 
     async def cursor(self, office: str) -> int:
         """Give how far this office's receipts were read."""

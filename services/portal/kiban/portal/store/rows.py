@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.portal.store.applications import ApplicationRows
 from kiban.portal.store.approvals import ApprovalRows
+from kiban.portal.store.authorizations import AuthorizationRows
 from kiban.portal.store.notices import NoticeRows
 from kiban.portal.store.people import PeopleRows
 from kiban.shared.database import Database
@@ -19,7 +20,7 @@ from kiban.shared.keyring import Wrapping
 from kiban.shared.settings import Secret
 
 
-class Rows(PeopleRows, ApprovalRows, ApplicationRows, NoticeRows):
+class Rows(PeopleRows, ApprovalRows, ApplicationRows, NoticeRows, AuthorizationRows):
     """The rows of one transaction."""
 
     __slots__ = ()

@@ -42,6 +42,9 @@ SESSIONS = Table(
     Column("seen_at", Instant, nullable=False),
     Column("ends_at", Instant, nullable=False),
     Column("ended_at", Instant),
+    Column("proxy", _PERSON, index=True),
+    Column("mandate", String(64)),
+    Column("mandates", Blob),  # sealed under a key that only the browser brings
 )
 APPROVALS = Table(
     "approvals",
@@ -108,7 +111,37 @@ OPERATIONS = Table(
     Column("at", Instant, nullable=False),
     Column("what", String(40), nullable=False),
     Column("about", String(200), nullable=False),
+    Column("proxy", _PERSON),
+    Column("mandate", String(64)),
     Index("operations_of", "person", "id"),
+    Index("operations_by", "proxy", "id"),
+)
+AUTHORIZATIONS = Table(
+    "authorizations",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("front", String(255), nullable=False),
+    Column("redirect_uri", String(255), nullable=False),
+    Column("state", String(255)),
+    Column("code_challenge", String(43), nullable=False),
+    Column("key", String(43), nullable=False),
+    Column("details", JSONDocument, nullable=False),
+    Column("until", Instant, nullable=False),
+    Column("person", _PERSON),
+    Column("session", String(64)),
+    Column("application", String(32), unique=True),
+    Column("approval", String(32), unique=True),
+    Column("code", String(64), unique=True),  # digests alone
+    Column("code_until", Instant),
+    Column("token", String(64), unique=True),
+    Column("redeemed_at", Instant),
+    Column("ended_at", Instant),
+)
+SPENT = Table(
+    "spent_proofs",
+    METADATA,
+    Column("digest", String(64), primary_key=True),
+    Column("until", Instant, nullable=False, index=True),
 )
 FEEDS = Table(
     "feeds",
