@@ -16,13 +16,16 @@ from kiban.gateway.contract import (
     Held,
     InquiryReply,
     InquiryRequest,
+    PersonReply,
     Receipt,
     SignedApplication,
     Statement,
     SubscriptionReply,
     SubscriptionRequest,
+    TokenUse,
 )
 from kiban.identity.authority.contract import (
+    ActingClaim,
     CertifiedAttributes,
     SignatureVerification,
     SignatureVerificationReply,
@@ -42,6 +45,7 @@ from kiban.world.people import person_number
 COUNTRY = cast.shipped_country()
 CAST = cast.load_checked(COUNTRY)
 HANAKO = person_number("kamakura", "hanako")
+TARO = person_number("kamakura", "taro")
 NEW_ADDRESS = "神奈川県鎌倉市長谷1番1号"
 CONSENT = "c0" * 16
 DAYS = 90
@@ -128,6 +132,10 @@ class Elsewhere:
         )
         return statement(agency, item, held) if isinstance(held, Held) else None
 
+    async def use_token(self, use: TokenUse) -> PersonReply:
+        """A token of the authority of these tests is the number of whom it is about."""
+        return PersonReply(person=use.token, known=True)
+
     async def issue_receipt(self, receipt: Receipt) -> None:
         self.told.append(receipt)
 
@@ -175,12 +183,21 @@ class Authority:
 
     certified: CertifiedAttributes
     problem: Problem | None = None
+    principal: str = ""
+    """For whom a proxy may act."""
+    claims: list[ActingClaim] = field(default_factory=list)
 
     async def verify_signature(self, asked: SignatureVerification) -> SignatureVerificationReply:
         if self.problem:
             raise self.problem
+        if asked.acting:
+            self.claims.append(asked.acting)
         return SignatureVerificationReply(
-            holder="00" * 32, serial="0a", certified=self.certified, checked_at=0
+            holder="00" * 32,
+            serial="0a",
+            certified=self.certified,
+            checked_at=0,
+            principal=self.principal if asked.acting else None,
         )
 
 
@@ -219,14 +236,15 @@ class Table:
 
 
 async def set_table(db, clock, *, country: Path = COUNTRY, played=CAST) -> Table:
-    """An office of Kamakura in which Hanako's records lie."""
+    """An office of Kamakura in which Hanako's and her husband's records lie."""
     office = Office(played, "kamakura", db=db, clock=clock, country=country)
     await office.prepare()
-    hanako = played.people["hanako"]
-    for record in hanako.records:
-        if record.agency == "kamakura":
-            await office.records.load(HANAKO, hanako.attributes(), [entry(record)])
-    mesh = Elsewhere(office, held=elsewhere(hanako))
+    hanako, taro = played.people["hanako"], played.people["taro"]
+    for number, person in ((HANAKO, hanako), (TARO, taro)):
+        own = [entry(record) for record in person.records if record.agency == "kamakura"]
+        await office.records.load(number, person.attributes(), own)
+    theirs = {f"{TARO} {item}": held for item, held in elsewhere(taro).items()}
+    mesh = Elsewhere(office, held=elsewhere(hanako) | theirs)
     authority = Authority(certified(hanako.attributes()))
     office.meet(Neighbours(mesh, authority, Registers()))
     return Table(office, mesh, authority)
@@ -249,15 +267,13 @@ async def follower(db, clock, agency: str) -> Table:
 
 def moved(table: Table, *, address: str = NEW_ADDRESS, as_of: str = "2026-04-01") -> None:
     """Hanako has moved: the provider holds another address, and the office's gateway has heard of it."""
-    follow = table.office.agency.follows[0]
+    followed = {(one.item, one.provider) for one in table.office.agency.follows}
     [record] = [
-        each
-        for each in CAST.people["hanako"].records
-        if (each.item, each.agency) == (follow.item, follow.provider)
+        each for each in CAST.people["hanako"].records if (each.item, each.agency) in followed
     ]
     values = {**record.values, "address": address}
-    table.mesh.held[follow.item] = Held(values=values, as_of=as_of, version="2")
-    table.mesh.hears(follow.item, table.person)
+    table.mesh.held[record.item] = Held(values=values, as_of=as_of, version="2")
+    table.mesh.hears(record.item, table.person, told_by=record.agency)
 
 
 def entry(record):

@@ -9,7 +9,7 @@ import pytest
 from kiban.shared.country import CountryWrong, Mistakes
 from kiban.world import cast
 from kiban.world.office.agencies import Read
-from kiban.world.office.conditions import AMemberIsYoungerThan, IsAtMost
+from kiban.world.office.conditions import AMemberIsYoungerThan, IsAtLeastThatOf, IsAtMost
 from kiban.world.office.effects import Decided
 
 DAY = date(2026, 4, 1)
@@ -69,7 +69,14 @@ def test_the_shipped_country_has_no_mistake():
     assert kamakura.items >= {"household", "resident-record"}
     acceptance = kamakura.acceptance("child-allowance")
     assert acceptance.reads[2] == Read("bank-account", "accounts", "child-allowance", True)
-    assert [type(each) for each in acceptance.grants_when] == [AMemberIsYoungerThan, IsAtMost]
+    assert acceptance.reads[3] == Read(
+        "income", "tax", "child-allowance", needed=False, of="spouse"
+    )
+    assert [type(each) for each in acceptance.grants_when] == [
+        AMemberIsYoungerThan,
+        IsAtMost,
+        IsAtLeastThatOf,
+    ]
     assert agencies["resident-network"].vault
     assert agencies["police"].items == frozenset()
 
@@ -326,7 +333,7 @@ item = "moving-out"
 affair = "moving"
 applies = [
     { item = "household", since = "moving_day", set = [
-        { field = "members", from = "everybody", names = ["relation"], first = { name = "relation", says = "主" } },
+        { field = "members", from = "everybody", names = ["relation"] },
     ] },
 ]
 
@@ -352,7 +359,7 @@ def test_what_an_office_does_for_who_moves_is_in_its_file(country):
     assert not library.accepts[1].reads[0].needed
     assert library.accepts[1].withdraws.item == "moving-out"
     assert library.accepts[1].withdraws.withdrawn["en"] == "withdrawn"
-    assert library.expects[0].applies[0].names_everybody
+    assert library.expects[0].applies[0].listed == "members"
     (completion,) = library.completes
     assert (completion.told, completion.leaves) == ("moving-out", (("household", "members"),))
 
@@ -392,11 +399,6 @@ def test_what_an_office_does_for_who_moves_is_in_its_file(country):
         ('leaves = [{ item = "household"', 'leaves = [{ item = "income"', "leaves: library does"),
         ("leaves = [{", "loses = [{", "unknown key 'loses'"),
         ("withdrawn = {", "gone = {", "withdrawn is missing"),
-        (
-            'first = { name = "relation"',
-            'first = { name = "sex"',
-            "name: expected one of relation",
-        ),
     ],
 )
 def test_each_mistake_in_what_it_does_for_who_moves_is_named_with_its_line(country, old, new, said):
@@ -410,3 +412,67 @@ def test_each_mistake_in_what_it_does_for_who_moves_is_named_with_its_line(count
         reason.startswith(said) and abs(int(line) - here) <= 3 * FAR
         for line, _, reason in (each.partition(": ") for each in mistakes)
     ), mistakes
+
+
+# --- what every member of a domain does -------------------------------------------------------------
+
+VILLAGE = """\
+id = "village"
+name = { ja = "村（模擬）", en = "Village (SIMULATED)" }
+domain = "municipality"
+municipality = "142085"
+"""
+
+
+@pytest.fixture
+def files(tmp_path: Path):
+    """A copy of the country to which files are written: what is read of it, and its mistakes."""
+    place = Path(shutil.copytree(cast.shipped_country(), tmp_path / "country"))
+
+    def write(name: str, text: str):
+        (place / name).write_text(text, encoding="utf-8")
+        mistakes = Mistakes()
+        read = cast.load(place, mistakes)
+        return read.agencies, [each.removeprefix(f"{place}/") for each in mistakes.lines()]
+
+    return write
+
+
+def test_a_municipality_is_a_file_of_four_lines(files):
+    agencies, mistakes = files("agencies/village.toml", VILLAGE)
+
+    village, kamakura = agencies["village"], agencies["kamakura"]
+    assert mistakes == []
+    assert village.items == kamakura.items
+    assert village.acceptance("moving-out") == kamakura.acceptance("moving-out")
+    assert village.acceptance("child-allowance") is None
+    followed = {one.provider for one in agencies["resident-network"].follows}
+    assert followed == {"village", "kamakura", "fujisawa"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        ("domains/towns.toml", 'domain = "library"', "domains/towns.toml:1: domain: the file of"),
+        ("domains/fishing.toml", 'domain = "fishing"', "fishing.toml:1: domain: no member is of"),
+        ("domains/tax.toml", 'domain = "tax"\n[[hoards]]', "unknown key 'hoards'"),
+        (
+            "agencies/village.toml",
+            VILLAGE + '[[holds]]\nitem = "household"',
+            "[[holds]] says the same of village twice",
+        ),
+    ],
+)
+def test_a_mistake_about_a_domain_is_named(files, name, text, said):
+    _, mistakes = files(name, text)
+
+    assert any(said in each for each in mistakes), mistakes
+
+
+def test_whoever_follows_a_domain_follows_its_members_and_no_domain_that_is_not(files):
+    network = (cast.shipped_country() / "agencies/resident-network.toml").read_text("utf-8")
+    wrong = network.replace('{ domain = "municipality" }', '{ domain = "fishing" }')
+
+    _, mistakes = files("agencies/resident-network.toml", wrong)
+
+    assert any("no other member is of the domain fishing" in each for each in mistakes), mistakes

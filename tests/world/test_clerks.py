@@ -18,12 +18,6 @@ def tax(same_country):
     return same_country.apps["gateway:tax"].state.office
 
 
-async def some_time_passes(country):
-    for _ in range(6):
-        await country._moves()
-        await country.time_passes(timedelta(seconds=30))
-
-
 async def mark(office, name: str, flag: str) -> None:
     """Let the tax office look at each inquiry about this person, or not."""
     persona = PEOPLE[name]
@@ -43,7 +37,7 @@ async def test_a_citizen_waits_for_a_clerk_elsewhere_and_is_decided_then(same_co
     await mark(tax, "hanako", "no-automatic-answer")
 
     await hanako.signs()
-    await some_time_passes(same_country)
+    await same_country.some_time_passes()
 
     (waiting,) = await tax.records.waiting()
     assert (waiting.item, waiting.inquirer) == ("income", "kamakura")
@@ -51,7 +45,7 @@ async def test_a_citizen_waits_for_a_clerk_elsewhere_and_is_decided_then(same_co
 
     await tax.records.decide(waiting, allowed=True)
     await same_country.time_passes(timedelta(minutes=5))
-    await some_time_passes(same_country)
+    await same_country.some_time_passes()
 
     granted = await hanako.notices()
     assert any("支給を決定しました" in notice for notice in granted)

@@ -5,9 +5,11 @@ from datetime import date
 import pytest
 
 from kiban.world.office.conditions import (
+    ANSWERS,
     AMemberIsYoungerThan,
     Is,
     IsAtLeast,
+    IsAtLeastThatOf,
     IsAtMost,
     IsWithinDays,
     LiesIn,
@@ -18,7 +20,7 @@ CHILD = AMemberIsYoungerThan("household", "members", "birth_date", 18)
 
 
 def household(*births: str):
-    return {"members": [{"birth_date": birth} for birth in births]}
+    return {"household": {"members": [{"birth_date": birth} for birth in births]}}
 
 
 @pytest.mark.parametrize(
@@ -38,21 +40,35 @@ def test_one_born_on_a_leap_day_is_older_on_the_first_of_march():
 
 @pytest.mark.parametrize("values", [{}, {"members": None}, {"members": [3]}, {"members": [{}]}])
 def test_a_record_without_what_a_rule_needs_does_not_meet_it(values):
-    assert not CHILD.met(values, on=date(2026, 4, 1))
+    assert not CHILD.met({"household": values}, on=date(2026, 4, 1))
 
 
 @pytest.mark.parametrize(("income", "met"), [(9_600_000, True), (9_600_001, False), (None, False)])
 def test_a_limit_is_inclusive(income, met):
     rule = IsAtMost("income", "total_income_yen", 9_600_000)
 
-    assert rule.met({"total_income_yen": income}, on=date(2026, 4, 1)) is met
+    assert rule.met({"income": {"total_income_yen": income}}, on=date(2026, 4, 1)) is met
 
 
 def test_at_least_and_exactly():
-    assert IsAtLeast("i", "n", 3).met({"n": 3}, on=date(2026, 4, 1))
-    assert not IsAtLeast("i", "n", 3).met({"n": 2}, on=date(2026, 4, 1))
-    assert Is("i", "s", "yes").met({"s": "yes"}, on=date(2026, 4, 1))
+    assert IsAtLeast("i", "n", 3).met({"i": {"n": 3}}, on=date(2026, 4, 1))
+    assert not IsAtLeast("i", "n", 3).met({"i": {"n": 2}}, on=date(2026, 4, 1))
+    assert Is("i", "s", "yes").met({"i": {"s": "yes"}}, on=date(2026, 4, 1))
     assert not Is("i", "s", "yes").met({}, on=date(2026, 4, 1))
+
+
+@pytest.mark.parametrize(
+    ("theirs", "met"),
+    [({"n": 2}, True), ({"n": 3}, True), ({"n": 4}, False), ({"n": None}, True), (None, True)],
+)
+def test_a_number_is_at_least_somebody_elses_if_there_is_one(theirs, met):
+    read = {"i": {"n": 3}, **({"spouse.i": theirs} if theirs else {})}
+
+    assert IsAtLeastThatOf("i", "n", "spouse").met(read, on=date(2026, 4, 1)) is met
+
+
+def test_without_a_number_of_ones_own_nothing_is_at_least_another():
+    assert not IsAtLeastThatOf("i", "n", "spouse").met({"i": {}}, on=date(2026, 4, 1))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +82,9 @@ def test_at_least_and_exactly():
     ],
 )
 def test_a_day_is_the_day_itself_or_not_long_before(day, met):
-    assert IsWithinDays("moved_on", 10).met({"moved_on": day}, on=date(2026, 4, 1)) is met
+    assert (
+        IsWithinDays("moved_on", 10).met({ANSWERS: {"moved_on": day}}, on=date(2026, 4, 1)) is met
+    )
 
 
 @pytest.mark.parametrize(
@@ -79,7 +97,7 @@ def test_a_day_is_the_day_itself_or_not_long_before(day, met):
     ],
 )
 def test_an_address_lies_in_its_towns_municipality(answers, met):
-    assert LiesIn("home", "142042").met(answers, on=date(2026, 4, 1)) is met
+    assert LiesIn("home", "142042").met({ANSWERS: answers}, on=date(2026, 4, 1)) is met
 
 
 def test_an_effect_writes_an_address_as_text_from_the_day_that_was_named():

@@ -14,6 +14,8 @@ from kiban.world.clerk import Clerk
 from kiban.world.counter.app import PACKAGE
 from kiban.world.counter.clerks import SESSION_LASTS
 from kiban.world.counter.notices import NoSuchNotice, find, together
+from kiban.world.office.households import HeadNotMoving, HouseholdNotHere, Living
+from kiban.world.office.relations import TERMS, RelationNeeded
 from tests.world.card_table import PIN, SECRET, cards_app, issue, renew_anything
 from tests.world.counter_table import (
     ALONE,
@@ -22,6 +24,7 @@ from tests.world.counter_table import (
     COUNTER,
     FAMILY,
     GONE,
+    GRANDMOTHERS,
     KEY,
     ORIGIN,
     Expecting,
@@ -34,8 +37,14 @@ from tests.world.counter_table import (
 class Town:
     """A counter, with the cards behind it, and clerks at browsers of their own."""
 
-    def __init__(self, http, expecting, renewing, clock) -> None:
-        self.http, self.expecting, self.renewing, self.clock = http, expecting, renewing, clock
+    def __init__(self, http, expecting, renewing, clock, db) -> None:
+        self.db, self.http, self.expecting, self.renewing, self.clock = (
+            db,
+            http,
+            expecting,
+            renewing,
+            clock,
+        )
 
     def clerk(self, key: Secret = KEY) -> Clerk:
         return Clerk(COUNTER, key, self.http, self.clock)
@@ -70,7 +79,7 @@ async def town(new_database, clock):
     await issue(Cards(card_db, SECRET, clock))
     async with cards_app(card_db, clock, renew=renewing, counter_key=CARD_COUNTERS) as cards:
         app = counter_app_of(expecting, db, clock, HttpxHttp({CARDS: cards}))
-        yield Town(HttpxHttp({ORIGIN: app, CARDS: cards}), expecting, renewing, clock)
+        yield Town(HttpxHttp({ORIGIN: app, CARDS: cards}), expecting, renewing, clock, db)
 
 
 @pytest.fixture
@@ -170,7 +179,9 @@ async def test_a_notice_is_filled_already_and_says_whose_word_it_is(clerk) -> No
     ):
         assert said in page.text, said
     assert page.text.count("手本村（模擬）の住民票から") == 3
-    assert [control.name for control in page.form("arrive").controls if control.name] == ["csrf"]
+    asked = [control for control in page.form("arrive").controls if control.name]
+    assert [(each.name, each.value) for each in asked[1:]] == [("head", "0")]
+    assert asked[0].name == "csrf"
 
 
 async def test_one_button_takes_the_notice_for_all_of_the_family(town, clerk) -> None:
@@ -180,6 +191,45 @@ async def test_one_button_takes_the_notice_for_all_of_the_family(town, clerk) ->
     assert "転入届を受け付けました" in page.part("taken").text
     assert not page.has_form("arrive")
     assert len(await clerk.expects()) == 1
+
+
+async def test_a_household_at_the_address_can_be_joined(town, clerk) -> None:
+    town.expecting.households = (GRANDMOTHERS,)
+    page = await clerk.opens(ALONE)
+    assert "手本 とめ（世帯主）" in page.text
+
+    await clerk.terminal.submit("join-1", {"relation": "3 孫"})
+
+    assert town.expecting.lives == [Living(joins=GRANDMOTHERS.id, relations={3: "孫"})]
+
+
+@pytest.mark.parametrize("problem", [RelationNeeded(), HeadNotMoving(), HouseholdNotHere()])
+async def test_a_refused_notice_comes_back_as_it_was_filled_in(town, clerk, problem) -> None:
+    await clerk.opens(FAMILY)
+    town.expecting.refuses = problem
+
+    page = await clerk.terminal.submit("arrive", {"head": "1"})
+
+    assert page.status == problem.status
+    assert "世帯" in page.part("problem").text
+    assert page.form("arrive").control("head").value == "1"
+    assert page.form("arrive").control("relation").choices[1:] == [f"2 {one}" for one in TERMS]
+    page = await clerk.terminal.submit("arrive", {"relation": "2 母"})
+    assert page.form("arrive").control("relation").value == "2 母"
+    assert not town.expecting.taken
+
+
+@pytest.mark.parametrize(
+    "form",
+    [{"head": "x"}, {"relation": "x" * 30}, {"joins": "x" * 200}, {"relation": "9" * 5000 + " 子"}],
+)
+async def test_a_malformed_household_takes_nothing(town, clerk, form) -> None:
+    token = (await clerk.opens(FAMILY)).form("arrive").control("csrf").value
+
+    reply = await town.sends(clerk, f"/{FAMILY}/arrival", {"csrf": token, **form})
+
+    assert reply.status == 422
+    assert not town.expecting.taken
 
 
 async def test_a_second_click_takes_nothing_twice(town, clerk) -> None:
@@ -260,6 +310,26 @@ async def test_a_page_loads_nothing_from_elsewhere_and_runs_nothing(town, clerk)
         assert "script-src" not in policy
         assert "SIMULATED" in reply.content.decode()
         assert reply.headers["cache-control"] == "no-store"
+
+
+async def test_a_refused_form_of_protection_comes_back_as_it_was_filled_in(town, clerk) -> None:
+    await town.db.migrate("kiban.world.office")
+    said = {
+        "name": "見本　花子",
+        "name_kana": "ミホン",
+        "birth_date": "1990-05-12",
+        "sex": "female",
+    }
+
+    with pytest.raises(PageRefused):
+        await clerk.protects({**said, "address": "火星1番", "marks": ("undisclosed",)})
+
+    page = clerk.terminal.shown
+    assert page.status == 422
+    assert "この住所は、この市区町村にありません" in page.part("problem").text
+    kept = {each.name: each.value for each in page.form("protect").controls if each.value}
+    assert {**said, "address": "火星1番"}.items() <= kept.items()
+    assert kept["marks"] == "undisclosed"
 
 
 # --- renewal --------------------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from tests.world.counter_table import (
     CARD_COUNTERS,
     FAMILY,
     GONE,
+    GRANDMOTHERS,
     KEY,
     counter_app_of,
     three_notices,
@@ -109,12 +110,14 @@ def engine() -> str:
 
 @pytest.fixture
 async def town(new_database, clock, worker_id):
-    base = free_port_base(41_000 + 500 * int(worker_id.removeprefix("gw") or 0), 2)
+    worker = 9 if worker_id == "master" else int(worker_id.removeprefix("gw"))
+    base = free_port_base(41_000 + 500 * worker, 2)
     origin, cards_at = (
         f"http://{name}.localhost:{base + number}"
         for number, name in enumerate(("town-counter", "card"))
     )
     db, card_db = await new_database(PACKAGE), await new_database(CARDS_PACKAGE)
+    await db.migrate("kiban.world.office")
     await issue(Cards(card_db, SECRET, clock), name="転入　一")
     cards = create_cards(
         settings(origin=cards_at, counter_key=CARD_COUNTERS),
@@ -124,7 +127,9 @@ async def town(new_database, clock, worker_id):
         certify_renewal=renew_anything(),
     )
     http = HttpxHttp({cards_at: cards})
-    app = counter_app_of(three_notices(), db, clock, http, origin=origin, cards=cards_at)
+    expecting = three_notices()
+    expecting.households = (GRANDMOTHERS,)
+    app = counter_app_of(expecting, db, clock, http, origin=origin, cards=cards_at)
     async with serving([Role("town", origin, app), Role("cards", cards_at, cards)]):
         yield Town(origin, cards_at)
 
@@ -175,6 +180,15 @@ async def test_a_family_comes_and_a_card_is_renewed(watcher: Watcher, town: Town
     await watcher.looks("no-such-notice")
     await page.click("main a.button")
     await watcher.looks("arrived")
+    await page.click("#mandates")
+    await watcher.looks("mandates")
+    await names_proxy(page)
+    await page.wait_for_selector("#problem")
+    await watcher.looks("no-such-resident")
+    await page.goto(f"{town.counter}/counter")
+    await page.click("#protection")
+    await watcher.looks("protection")
+    await page.goto(f"{town.counter}/counter")
     await page.click("#sign-out button")
     await page.wait_for_selector("#sign-in")
     assert watcher.strangers == []
@@ -184,6 +198,14 @@ async def test_a_family_comes_and_a_card_is_renewed(watcher: Watcher, town: Town
 async def signs_in(page: Page, key: str) -> None:
     await page.fill("#key", key)
     await page.click("#sign-in button")
+
+
+async def names_proxy(page: Page) -> None:
+    for role in ("principal", "proxy"):
+        await page.fill(f"#{role}_name", "転入　一")
+        await page.fill(f"#{role}_birth", "1990-05-12")
+    await page.fill("#until", "2026-12-31")
+    await page.click("#mandate button")
 
 
 async def puts_card_down(page: Page, *, pin: str) -> None:

@@ -69,7 +69,7 @@ def seen(*statements: Statement) -> Application:
 
 def decide(acceptance, names, statements, differing=()):
     return decisions.decide(
-        acceptance, statements, answers={}, differing=differing, names=names, on=ON
+        acceptance, statements, of_others={}, answers={}, differing=differing, names=names, on=ON
     )
 
 

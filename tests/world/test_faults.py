@@ -1,7 +1,6 @@
 """Misbehaviours by name: what one office does wrong is noticed by the others, and ends when it is switched off."""
 
 import time
-from datetime import timedelta
 
 import pytest
 
@@ -193,20 +192,13 @@ async def test_an_application_waits_for_an_office_that_is_away_and_is_decided_th
     await hanako.fills(from_month="2026-05", confirm=True)
     await faults("gateway:tax").switch_on("office-away")
     await hanako.signs()
-    await some_time_passes(same_country)
+    await same_country.some_time_passes()
     waiting = await hanako.outcome()
 
     await faults("gateway:tax").switch_off("office-away")
-    await some_time_passes(same_country)
+    await same_country.some_time_passes()
 
     assert (waiting, await hanako.outcome()) == ("received", "granted")
-
-
-async def some_time_passes(country):
-    """A few minutes, in which everybody does what can be done: `settles` would wait for who is away."""
-    for _ in range(6):
-        await country._moves()
-        country.clock.advance(timedelta(seconds=30))
 
 
 async def test_every_fault_is_a_problem_somewhere_and_none_is_a_500(kamakura, faults):

@@ -1,7 +1,6 @@
 """The old town: it takes a notice of moving out, tells the new town alone, and ends what it held when they arrived."""
 
 import asyncio
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -25,7 +24,6 @@ from tests.world.moving_table import (
     old_town,
     withdrawal,
 )
-from tests.world.office_table import CAST
 
 
 @pytest.fixture
@@ -191,6 +189,17 @@ async def test_when_everybody_has_arrived_the_notice_is_completed(told, clock):
     assert (await held(told, number("taro"), "resident-record"))["name"] == "見本　太郎"
 
 
+async def test_those_whose_head_has_left_have_another(town, clock):
+    await decided(town, await notice(town, movers=[0]))
+    has_arrived(town, "taro")
+    await moments_pass(town, clock)
+
+    for name in MOVERS:
+        household = await held(town, number(name), "household")
+        assert [each["relation"] for each in household["members"]] == ["世帯主", "子", "子"]
+        assert await members(town, number(name)) == ["花子", "芽衣", "蒼太"]
+
+
 async def test_a_record_that_ended_is_announced_as_a_change(told, clock):
     for name in MOVERS:
         has_arrived(told, name)
@@ -312,24 +321,3 @@ async def test_who_withdrew_can_notify_again(told):
 
     assert receipt.event == "granted"
     assert (await held(told, number("mei"), "moving-out", by=NEW))["notice"] == f"{3:032x}"
-
-
-# --- any two towns --------------------------------------------------------------------------------
-
-
-def test_the_two_towns_do_the_same_for_each_other():
-    """Nothing in the data but a town's own name tells one direction from the other."""
-    here, there = (_said_of_moving(CAST.agencies[town]) for town in (OLD, NEW))
-
-    assert here["expects"] == there["expects"]
-    assert here["completes"] == there["completes"]
-    assert here["accepts"] == there["accepts"]
-
-
-def _said_of_moving(town):
-    moving = [each for each in town.accepts if each.procedure.startswith("moving-out")]
-    return {
-        "expects": town.expects,
-        "completes": town.completes,
-        "accepts": [replace(each, procedure="") for each in moving],
-    }

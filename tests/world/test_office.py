@@ -1,6 +1,6 @@
 """An office takes applications in once and decides each once, whatever happens in between."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 
@@ -12,14 +12,22 @@ from kiban.identity.authority.contract import (
     ProofRefused,
 )
 from kiban.mesh.contract import NotPermitted
+from kiban.shared.mandates import (
+    MandateEnded,
+    MandateNotYours,
+    MandateScope,
+    MandateUnknown,
+)
 from kiban.shared.problems import NotFound, Unavailable
 from kiban.world.office import decisions
 from kiban.world.office.decisions import Decision
-from kiban.world.office.records import NothingToDecide
+from kiban.world.office.records import Entry, NothingToDecide
 from tests.world.office_table import (
+    CAST,
     CONSENT,
     HANAKO,
     NEW_ADDRESS,
+    TARO,
     application,
     set_table,
     that_grants_an_allowance,
@@ -86,7 +94,7 @@ async def test_the_office_reads_for_itself_under_law_and_by_consent(table):
 
     assert receipt.event == "granted"
     assert receipt.application == f"{1:032x}"
-    income, account = table.mesh.asked
+    income, account, husbands = table.mesh.asked
     assert (income.provider, income.item, income.affair, income.consent) == (
         "tax",
         "income",
@@ -99,6 +107,8 @@ async def test_the_office_reads_for_itself_under_law_and_by_consent(table):
         CONSENT,
     )
     assert income.people == account.people == [HANAKO]
+    assert (husbands.item, husbands.of, husbands.people) == ("income", "spouse", [TARO])
+    assert income.of is account.of is None
 
 
 async def test_what_the_citizen_signed_is_never_taken_for_what_is_held(table):
@@ -239,7 +249,7 @@ async def test_what_was_read_is_not_read_again_after_waiting(table, clock):
 
     await table.examine()
 
-    assert [asked.item for asked in table.mesh.asked] == ["income", "bank-account"]
+    assert [asked.item for asked in table.mesh.asked] == ["income", "bank-account", "income"]
     assert table.mesh.asked_again == ["bank-account"]
     assert table.events == ["waiting", "granted"]
 
@@ -254,8 +264,73 @@ async def test_an_answer_that_was_lost_with_the_process_is_asked_for_anew(table,
 
     await table.examine()
 
-    assert [asked.item for asked in table.mesh.asked] == ["income", "income", "bank-account"]
+    asked = [each.item for each in table.mesh.asked]
+    assert asked == ["income", "income", "bank-account", "income"]
     assert table.events == ["waiting", "granted"]
+
+
+# --- somebody in a relation to the applicant ----------------------------------------------------------
+
+
+async def test_of_a_couple_who_earns_more_applies_and_no_number_is_told(table):
+    seen = application(table)
+    table.mesh.held[f"{TARO} income"] = earning(3_460_001)
+
+    receipt = await decided(table, seen)
+
+    assert receipt.event == "refused"
+    assert "460" not in str(receipt.message)
+    assert "Changed" not in receipt.message["en"]
+
+
+async def test_who_has_left_the_household_is_nobodys_spouse_and_is_not_asked_about(table):
+    left = [each for each in household(table) if each["relation"] != "世帯主"]
+    await rewrite(table, HANAKO, {"members": left})
+
+    receipt = await decided(table, application(table))
+
+    assert receipt.event == "granted"
+    assert [asked.people for asked in table.mesh.asked] == [[HANAKO], [HANAKO]]
+
+
+async def test_of_a_spouse_without_an_income_nothing_is_held_against_her(table):
+    table.mesh.held[f"{TARO} income"] = None
+
+    assert (await decided(table, application(table))).event == "granted"
+
+
+async def test_a_spouse_whom_the_office_does_not_know_sends_it_back(table):
+    strangers = household(table)
+    taro = next(each for each in strangers if each["relation"] == "世帯主")
+    await rewrite(table, HANAKO, {"members": [{**taro, "name": "誰某　一郎"}, *strangers[1:]]})
+
+    receipt = await decided(table, application(table))
+
+    assert (receipt.event, "誰某　一郎" in receipt.message["ja"]) == ("returned", True)
+
+
+async def test_nobody_is_asked_about_a_spouse_when_it_goes_back_anyway(table):
+    seen = application(table)
+    table.mesh.held["bank-account"] = None
+
+    assert (await decided(table, seen)).event == "returned"
+    assert TARO not in [person for asked in table.mesh.asked for person in asked.people]
+
+
+def earning(yen: int) -> Held:
+    values = {"year": 2025, "total_income_yen": yen, "dependants": 0}
+    return Held(values=values, as_of="2026-06-10", version="2")
+
+
+def household(table):
+    [record] = [each for each in CAST.people["hanako"].records if each.item == "household"]
+    return record.values["members"]
+
+
+async def rewrite(table, person: str, values) -> None:
+    entry = Entry("household", values, date(2026, 3, 1))
+    async with table.office.records.db.begin() as connection:
+        await table.office.records.change(connection, person, entry)
 
 
 # --- a clerk here ---------------------------------------------------------------------------------
@@ -371,3 +446,58 @@ async def test_a_move_elsewhere_or_at_another_time_is_not_entered(table, wrong):
     assert receipt.event == "refused"
     assert "窓口" in receipt.message["ja"]
     assert table.mesh.announced == []
+
+
+# --- a proxy signed -------------------------------------------------------------------------------
+
+ACTING = {"basis": "guardian", "reference": "1f" * 48}
+
+
+def signed_by_taro(table, principal=HANAKO) -> None:
+    """A signature of somebody else's, who may act for this person."""
+    table.authority.certified = table.authority.certified.model_copy(update={"name": "見本　太郎"})
+    table.authority.principal = principal
+
+
+async def test_a_proxy_may_sign_for_the_applicant(table):
+    signed_by_taro(table)
+
+    receipt = await decided(table, application(table, acting=ACTING))
+
+    assert receipt.event == "granted"
+    [claim] = table.authority.claims
+    assert (claim.reference, claim.affair) == (ACTING["reference"], "child-allowance")
+
+
+async def test_a_proxy_of_somebody_else_signs_nothing_for_the_applicant(table):
+    signed_by_taro(table, principal="K0000000000")
+
+    receipt = await decided(table, application(table, acting=ACTING))
+
+    assert (receipt.event, receipt.message) == ("returned", decisions.NOT_A_PROXY)
+
+
+async def test_who_does_not_say_that_he_acts_for_another_does_not(table):
+    signed_by_taro(table)
+
+    receipt = await decided(table, application(table))
+
+    assert (receipt.event, receipt.message) == ("returned", decisions.NOT_THE_APPLICANT)
+
+
+@pytest.mark.parametrize("problem", [MandateEnded, MandateNotYours, MandateScope, MandateUnknown])
+async def test_a_mandate_that_does_not_hold_returns_the_application(table, problem):
+    table.authority.problem = problem()
+
+    receipt = await decided(table, application(table, acting=ACTING))
+
+    assert (receipt.event, receipt.message) == ("returned", decisions.NOT_A_PROXY)
+
+
+async def test_an_authority_that_does_not_say_for_whom_makes_a_proxy_wait(table):
+    table.authority.principal = None
+
+    await table.office.desk.accept(application(table, acting=ACTING))
+    await table.examine()
+
+    assert (table.events, await table.state()) == ([], "received")

@@ -192,3 +192,69 @@ async def test_nothing_is_decided_twice(office, asked):
     with pytest.raises(NothingToDecide):
         await office.decide(asked, allowed=True)
     assert await read(office, "fines") == "withheld"
+
+
+# --- protection from violence ---------------------------------------------------------------------
+
+ADDRESS = Entry("registered-address", {"address": "A", "since": "2026-01-01"}, date(2026, 1, 1))
+INCOME = Entry("income", {"n": 1}, date(2026, 1, 1))
+
+
+@pytest.fixture
+async def protecting(new_database, clock, hanako):
+    """An office that holds an income, and an address that others follow."""
+    holds = (
+        Holding("income"),
+        Holding("registered-address", announces="record-upkeep", tells_where=True),
+    )
+    agency = Agency("tax", {"ja": "税", "en": "Tax"}, "tax", holds=holds)
+    db = await new_database("kiban.world.office")
+    records = OfficeRecords(agency, db, Outbox(db, store.outbox, {}, clock), clock, "portal")
+    await records.load("L1", hanako, [ADDRESS, INCOME])
+    return records
+
+
+async def protect(office, *marks):
+    async with office.db.begin() as connection:
+        await office.protect(connection, "L1", marks)
+
+
+async def seen(office, inquirer, affair, item="registered-address"):
+    found = await office.read("L1", item, inquirer=inquirer, affair=affair, at=office.clock())
+    return found if isinstance(found, str) else (found.values, found.marks)
+
+
+async def test_undisclosed_hides_where_from_all_but_who_keeps_the_record_right(protecting):
+    await protect(protecting, "undisclosed")
+
+    assert await seen(protecting, "portal", "self-information") == "withheld"
+    assert await seen(protecting, "portal", "record-upkeep") == "withheld"
+    assert await seen(protecting, "pension", "benefits") == "withheld"
+    assert await seen(protecting, "pension", "record-upkeep") == (ADDRESS.values, ["undisclosed"])
+    assert await seen(protecting, "portal", "self-information", "income") == (INCOME.values, [])
+
+
+async def test_no_own_information_hides_everything_from_the_portal_alone(protecting):
+    await protect(protecting, "no-own-information")
+
+    for item in ("income", "registered-address"):
+        assert await seen(protecting, "portal", "self-information", item) == "withheld"
+    assert await seen(protecting, "pension", "benefits") == (ADDRESS.values, [])
+    assert await seen(protecting, "pension", "benefits", "income") == (INCOME.values, [])
+
+
+async def test_of_a_protected_person_the_gateways_record_is_withheld(protecting):
+    before = await seen(protecting, "portal", "self-information", "exchange-records")
+    await protect(protecting, "undisclosed")
+
+    now = await seen(protecting, "portal", "self-information", "exchange-records")
+
+    assert (before, now) == ("not-held", "withheld")
+
+
+async def test_who_follows_hears_once_that_marks_came_or_went(protecting):
+    for marks in (["undisclosed"], ["undisclosed"], []):
+        await protect(protecting, *marks)
+
+    told = await announced(protecting)
+    assert [(each.item, each.people) for each in told] == [("registered-address", ["L1"])] * 2

@@ -53,6 +53,7 @@ async def test_who_has_moved_has_still_moved_when_the_country_wakes_up(settled, 
         hanako = country.citizen("hanako")
         await hanako.logs_in()
         shown = (await hanako.looks_at(*RECORDS)).text
+        await country.settles()
         subscriptions = [line for line in await hanako.history() if line["kind"] == "subscribe"]
 
     assert shown.count(NEW) == len(RECORDS)

@@ -4,14 +4,14 @@ The cast: everything that a country's directory says about its offices and its p
 Law and procedures have other owners, who read them themselves; this is what the world plays from.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
-from kiban.shared.country import Mistakes, read_toml
+from kiban.shared.country import Mistakes, read_toml, toml_files
 from kiban.world import layouts, people
-from kiban.world.layouts import Layout
+from kiban.world.layouts import Layout, Text
 from kiban.world.office import agency_files
 from kiban.world.office.agencies import Agency
 from kiban.world.people import People
@@ -24,6 +24,8 @@ class Cast:
     layouts: dict[str, Layout]
     portal: str = ""
     """Through whom people read their own records."""
+    affairs: dict[str, Text] = field(default_factory=dict)
+    """In what can be applied, with its names."""
 
     @property
     def vault(self) -> Agency:
@@ -34,6 +36,11 @@ class Cast:
     def municipalities(self) -> list[str]:
         """The agencies that are a municipality: each has a counter."""
         return [each.id for each in self.agencies.values() if each.municipality]
+
+    @property
+    def municipality_codes(self) -> dict[str, str]:
+        """Which municipality each of those agencies is."""
+        return {each.id: each.municipality for each in self.agencies.values() if each.municipality}
 
 
 def shipped_country() -> Path:
@@ -49,7 +56,22 @@ def load(country: Path, mistakes: Mistakes) -> Cast:
         people=people.load(country, known.values(), mistakes),
         layouts=layouts.load(country, mistakes),
         portal=read_toml(country / "country.toml", Mistakes()).text("portal"),
+        affairs=_affairs(country),
     )
+
+
+def _affairs(country: Path) -> dict[str, Text]:
+    """The affairs of the country's procedures; law and procedures have owners who name what is wrong in them."""
+    unheard = Mistakes()
+    files = toml_files(country / "procedures")
+    asked = {read_toml(file, unheard).text("affair") for file in files}
+    law = [read_toml(file, unheard) for file in toml_files(country / "law")]
+    named = {
+        affair.text("id"): affair.localized("name")
+        for table in law
+        for affair in table.tables("affair")
+    }
+    return {affair: named[affair] for affair in sorted(asked & named.keys())}
 
 
 @cache

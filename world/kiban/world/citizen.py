@@ -53,9 +53,12 @@ class Citizen:
         """Hold up a card at the page that asks for one; the own card and the right PIN, unless said otherwise."""
         if not self.page.has_form(TAP) and self._leads_on():
             await self.browser.follow(ONWARD)
+        name = card or self.persona.id
+        if self.page.has_form("fetch") and name not in self.page.form(TAP).control(PERSONA).choices:
+            await self.browser.submit("fetch", {PERSONA: name})
         form = self.page.form(TAP)
         given = self._pin(form) if pin is None else pin
-        return await self.browser.submit(TAP, {PERSONA: card or self.persona.id, PIN: given})
+        return await self.browser.submit(TAP, {PERSONA: name, PIN: given})
 
     def _pin(self, form: Form) -> str:
         """The PIN that the page asks for: digits to log in and to approve, the longer password to sign."""
@@ -119,10 +122,22 @@ class Citizen:
 
     # --- an application -------------------------------------------------------------------------
 
-    async def opens(self, procedure: str) -> Page:
-        """Open a procedure's form: what will be read by whom, for approval."""
+    async def opens(self, procedure: str, office: str | None = None) -> Page:
+        """Open a procedure's form: what will be read by whom, for approval.  Of many offices, choose one."""
         await self.browser.open(f"{self.portal_origin}/procedures/{procedure}")
+        if office is not None:
+            await self.chooses(office)
+        return await self.starts(procedure)
+
+    async def starts(self, procedure: str) -> Page:
+        """Open the form of the procedure in front of them."""
         return accepted(await self.browser.submit(f"start-{procedure}"))
+
+    async def chooses(self, office: str, words: str | None = None) -> Page:
+        """Choose the office to write to, found by words of its name where there are many."""
+        if words is not None:
+            await self.browser.submit("where", {"where": words})
+        return accepted(await self.browser.follow(f"office-{office}"))
 
     async def agrees(self) -> Page:
         """Approve exactly what is shown, at the card."""
@@ -156,10 +171,13 @@ class Citizen:
         return accepted(self.page)
 
     async def applies_for(
-        self, procedure: str, answers: Mapping[str, str | bool] | None = None
+        self,
+        procedure: str,
+        answers: Mapping[str, str | bool] | None = None,
+        office: str | None = None,
     ) -> Page:
         """The main job in one breath: open, agree, fill in, sign, send."""
-        await self.opens(procedure)
+        await self.opens(procedure, office)
         await self.agrees()
         await self.fills(answers)
         await self.signs()

@@ -6,12 +6,13 @@ screen to the visitor.  Nothing is known here but what the pages show.
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kiban.shared.clock import Clock
 from kiban.shared.http import Http
 from kiban.shared.settings import Secret
-from kiban.world.browser import Browser, Page, accepted
+from kiban.world.browser import Browser, Entry, Page, accepted
 
 _NOTICE = re.compile(r"/counter/([0-9a-f]{32})$")
 
@@ -63,6 +64,47 @@ class Clerk:
         """Take the notice of moving in of whoever stands at the counter."""
         await self.opens(notice)
         return accepted(await self.terminal.submit("arrive"))
+
+    async def joins(self, notice: str, relations: Sequence[str]) -> Page:
+        """Take the notice of who joins the one household that lives there; what each is to its head, in order."""
+        page = await self.opens(notice)
+        fields = [one for one in page.form("join-1").controls if one.name == "relation"]
+        said = tuple(
+            next(choice for choice in one.choices if choice.endswith(f" {relation}"))
+            for one, relation in zip(fields, relations, strict=True)
+        )
+        return accepted(await self.terminal.submit("join-1", {"relation": said}))
+
+    async def tells_mandate(self, said: Mapping[str, Entry]) -> Page:
+        """Tell that somebody may act for somebody else: fill in the form as it is said."""
+        accepted(await self.terminal.open(f"{self.counter}/mandates"))
+        return await self.terminal.submit("mandate", said)
+
+    async def mandates(self) -> list[str]:
+        """The mandates in force of which this counter told, as their cards can be read."""
+        page = accepted(await self.terminal.open(f"{self.counter}/mandates"))
+        return [part.text for part in page.parts("told")]
+
+    async def ends_mandate(self, principal: str) -> Page:
+        """End the latest mandate for this person."""
+        page = accepted(await self.terminal.open(f"{self.counter}/mandates"))
+        endings = [form.name for form in page.markup.forms if form.name.startswith("end-")]
+        for part, ending in zip(page.parts("told"), endings, strict=True):
+            if principal in part.text:
+                return accepted(await self.terminal.submit(ending))
+        raise LookupError(f"this counter told of no mandate for {principal}")
+
+    async def protects(self, said: Mapping[str, str | tuple[str, ...]]) -> Page:
+        """Protect whoever stands at the counter, as they say; who is to move in is expected then."""
+        await self.terminal.open(f"{self.counter}/protection")
+        return accepted(await self.terminal.submit("protect", said))
+
+    async def changes_protection(self, name: str, *marks: str) -> Page:
+        """Change what protects somebody; no marks end it."""
+        page = await self.terminal.open(f"{self.counter}/protection")
+        names = [part.text for part in page.parts("protected")]
+        place = next(n for n, text in enumerate(names, 1) if name in text)
+        return accepted(await self.terminal.submit(f"marks-{place}", {"marks": marks}))
 
     async def begins_renewal(self, notice: str = "", number: int = 0) -> Page:
         """Begin the renewal of a visitor's signature certificate; the terminal then shows the card's page."""

@@ -73,6 +73,8 @@ class Layout:
     edition: int
     name: Text
     fields: tuple[Field, ...]
+    tells_where: bool = False
+    """Whether a record of it, or that there is one, says where a person is."""
 
     def check(self, values: JsonValue) -> None:
         check_values(self.fields, values)
@@ -100,6 +102,7 @@ def _layout(table: Table) -> Layout:
         edition=table.integer("edition"),
         name=table.localized("name"),
         fields=_fields(table),
+        tells_where=table.truth("tells_where", False),
     )
 
 

@@ -8,7 +8,8 @@ begins when the application has started and answers, and ends before it stops; t
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
@@ -19,6 +20,7 @@ from pydantic import BaseModel
 from kiban.gateway.contract import Acquisition, PersonReply
 from kiban.identity.authority.client import AuthorityClient
 from kiban.registry.client import RegistryClient
+from kiban.shared import mistakes
 from kiban.shared.access import anyone
 from kiban.shared.clock import Clock
 from kiban.shared.csrf import CSRF
@@ -34,11 +36,14 @@ from kiban.world.cards.client import CardsForCounters
 from kiban.world.cast import Cast
 from kiban.world.counter import app as counter_app
 from kiban.world.counter.clerks import Clerks
+from kiban.world.counter.mandate_form import Offered
+from kiban.world.counter.mandates import MandateDesk
 from kiban.world.counter.settings import CounterSettings
 from kiban.world.office.conditions import Values
 from kiban.world.office.neighbours import Mesh, Neighbours, Registers
 from kiban.world.office.office import Office
-from kiban.world.people import FOUR_ATTRIBUTES
+from kiban.world.office.shelter import Shelter
+from kiban.world.people import FOUR_ATTRIBUTES, People, Persona
 from kiban.world.population import (
     CardOffice,
     OfficePopulation,
@@ -47,10 +52,15 @@ from kiban.world.population import (
     populate_network,
 )
 from kiban.world.vault import app as vault_app
-from kiban.world.vault.client import CardOfficeClient
-from kiban.world.vault.network import ResidentNetwork
+from kiban.world.vault.client import CardOfficeClient, MunicipalityClient
+from kiban.world.vault.mandates import Mandates
+from kiban.world.vault.network import ResidentNetwork, latecomers
+from kiban.world.vault.protections import Protections
+from kiban.world.vault.register import Origins, ProtectingRegister
 from kiban.world.vault.renewals import Renewals
 from kiban.world.vault.store import Residents
+
+_log = logging.getLogger("kiban.population")
 
 
 class PopulationIncomplete(Problem):
@@ -62,6 +72,9 @@ class Standing(Protocol):
 
     @property
     def signed(self) -> SignedHttp: ...
+
+    @property
+    def members(self) -> Origins: ...
 
 
 class Gateway(Mesh, Protocol):
@@ -91,8 +104,10 @@ class PopulationReply(BaseModel):
     problems: list[str]
 
 
-def move_in(app: FastAPI, office: Office, cast: Cast, around: Surroundings) -> Progress:
-    """Let an office live beside its gateway (`app.state.gateway`)."""
+def move_in(
+    app: FastAPI, office: Office, cast: Cast, around: Surroundings, late: Collection[str] = ()
+) -> Progress:
+    """Let an office live beside its gateway; it serves the people of municipalities that come `late` when told to."""
     gateway: Gateway = app.state.gateway
     progress = _tells_progress(app, "office")
     app.state.office = office
@@ -109,7 +124,9 @@ def move_in(app: FastAPI, office: Office, cast: Cast, around: Surroundings) -> P
         population = OfficePopulation(
             office.records, around.db, around.clock, gateway, office.following.subscribe
         )
-        _works(stack, progress.keep(population.populate(cast.people)))
+        app.state.population_of_office = population
+        here = cast.people.not_living_in(late)
+        _works(stack, progress.keep(population.populate(here)))
         _works(stack, office.run())
 
     _beside(app, office.prepare, live)
@@ -123,12 +140,20 @@ def move_vault_in(
     *,
     secret: Secret,
     card_office_secret: Secret,
+    late: Collection[str] = (),
 ) -> Progress:
-    """Let the resident network live beside its gateway; `app.state.members` says who may call."""
+    """
+    Let the resident network live beside its gateway; `app.state.members` says who may call.
+
+    The people of municipalities that come `late` are entered when somebody first speaks of them.
+    """
     gateway: Gateway = app.state.gateway
     members: Members = app.state.members
     progress = _tells_progress(app, "vault")
+    office: Office = app.state.office
     network: list[ResidentNetwork] = []
+    protections: list[Protections] = []
+    arrivals: asyncio.Queue[Persona] = asyncio.Queue()
 
     async def live(stack: AsyncExitStack) -> None:
         network.append(
@@ -139,19 +164,30 @@ def move_vault_in(
                 authority=AuthorityClient(gateway.standing.signed, around.authority_origin),
                 registry=RegistryClient(around.http, around.registry_origin),
                 clock=around.clock,
+                latecomers=latecomers(cast.people.living_in(late)),
+                welcome=arrivals.put_nowait,
             )
         )
-        _works(stack, progress.keep(populate_network(network[-1], cast.people)))
+        offices = {
+            each.municipality: each.id for each in cast.agencies.values() if each.municipality
+        }
+        protections.append(Protections(network[-1], office.records, gateway, cast.portal, offices))
+        office.left = protections[-1].left
+        here = cast.people.not_living_in(late)
+        _works(stack, progress.keep(populate_network(network[-1], here)))
+        await network[-1].welcome_back()
+        _works(stack, _served_as_they_come(app, arrivals))
 
     vault_app.add_routes(
         app,
         lambda: network[-1],
         lambda: Renewals(network[-1], AuthorityClient(around.http, around.authority_origin)),
+        lambda: Mandates(network[-1], cast.municipality_codes),
+        lambda: protections[-1],
         members=members,
         card_office=vault_app.CardOffice(card_office_secret),
     )
     app.state.network = lambda: network[-1]
-    office: Office = app.state.office
 
     async def change(person: str, values: Values, number: int) -> None:
         await network[-1].change(person, values, number)
@@ -165,14 +201,48 @@ def move_vault_in(
     return progress
 
 
+async def _served_as_they_come(app: FastAPI, arrivals: asyncio.Queue[Persona]) -> None:
+    """Let the resident network's office serve those who come late, one after the other; cancel to stop."""
+    population: OfficePopulation = app.state.population_of_office
+    await app.state.population["office"].settled.wait()
+    while True:
+        persona = await arrivals.get()
+        try:
+            await population.populate(People((persona,)))
+        except Problem as problem:
+            _log.error("the resident network does not serve a latecomer: %s", problem.slug)
+        except Exception as error:  # noqa: BLE001  the others are served all the same
+            mistakes.log(_log, "a latecomer", error)
+
+
 def open_counter(
     app: FastAPI, office: Office, cast: Cast, around: Surroundings, settings: CounterSettings
 ) -> None:
-    """Let clerks come to the counter of a municipality's office, beside its gateway."""
+    """Let clerks come to the counter of a municipality's office, beside its gateway (`app.state.gateway`)."""
+    gateway: Gateway = app.state.gateway
+
+    def register() -> ProtectingRegister:
+        return ProtectingRegister(
+            cast.vault.id,
+            gateway.standing,
+            gateway,
+            RegistryClient(around.http, around.registry_origin),
+        )
+
     desk = counter_app.Desk(
         agency=office.agency,
         names={each.id: each.name for each in cast.agencies.values()},
+        network=cast.vault.id,
         counter=lambda: office.counter,
+        mandates=MandateDesk(
+            around.db,
+            lambda: MunicipalityClient(gateway.standing.signed, settings.network_origin),
+            around.clock,
+        ),
+        offered=Offered(
+            items={each.item: each.name for each in cast.layouts.values()}, affairs=cast.affairs
+        ),
+        shelter=Shelter(office.agency, office.records, around.db, around.clock, register),
         clerks=Clerks(settings.clerk_key, around.db, around.clock),
         cards=CardsForCounters(around.http, settings.cards_origin, settings.card_counters_secret),
         settings=settings,
@@ -188,13 +258,18 @@ def open_counter(
 
 
 def give_out_cards(
-    app: FastAPI, cards: CardOffice, cast: Cast, registrar: CardOfficeClient
+    app: FastAPI,
+    cards: CardOffice,
+    cast: Cast,
+    registrar: CardOfficeClient,
+    late: Collection[str] = (),
 ) -> Progress:
-    """Let the card office give everybody their card."""
+    """Let the card office give everybody their card; people of municipalities that come `late` fetch it."""
     progress = _tells_progress(app, "cards")
+    here = cast.people.not_living_in(late)
 
     async def live(stack: AsyncExitStack) -> None:
-        _works(stack, progress.keep(populate_cards(cards, registrar, cast.people)))
+        _works(stack, progress.keep(populate_cards(cards, registrar, here)))
 
     _beside(app, _nothing, live)
     return progress

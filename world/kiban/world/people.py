@@ -15,7 +15,7 @@ Sources: DESIGN 2, 6; 公的個人認証サービス (form of the PINs).
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -36,6 +36,8 @@ Flag = Literal["", "withheld", "no-automatic-answer"]
 SEXES: tuple[Sex, ...] = ("male", "female", "not-applicable")
 FLAGS: tuple[Flag, ...] = ("", "withheld", "no-automatic-answer")
 
+EVERYWHERE = ""
+"""Whose people the resident network knows."""
 _ID = re.compile(r"[a-z][a-z0-9-]{0,30}")
 _NAME = re.compile(r"[^\s　]+　[^\s　]+(?:　[^\s　]+)*")
 _POSTAL_CODE = re.compile(r"[0-9]{7}")
@@ -126,6 +128,13 @@ class People:
                 return persona
         raise KeyError(f"nobody is called {name}; there are {', '.join(p.id for p in self)}")
 
+    def living_in(self, municipalities: Collection[str]) -> "People":
+        """Those who live in one of these municipalities, by their codes."""
+        return People(tuple(one for one in self if one.address.municipality in municipalities))
+
+    def not_living_in(self, municipalities: Collection[str]) -> "People":
+        return People(tuple(one for one in self if one.address.municipality not in municipalities))
+
     def served_by(self, agency: str) -> list[Persona]:
         """Those about whom the agency holds a record."""
         return [each for each in self if any(record.agency == agency for record in each.records)]
@@ -143,18 +152,25 @@ def person_number(agency: str, persona: str) -> str:
 
 def load(country: Path, agencies: Iterable[Agency], mistakes: Mistakes) -> People:
     """Read `people/*.toml`, and give everybody what the offices hold about them."""
-    reader = _Reader(list(agencies), layouts.load(country, mistakes), mistakes)
+    known = {each.id: each for each in agencies}
+    registers: dict[str, list[str]] = {}
+    for agency in known.values():
+        if agency.municipality or agency.vault:
+            registers.setdefault(agency.municipality or EVERYWHERE, []).append(agency.id)
+    reader = _Reader(known, registers, layouts.load(country, mistakes), mistakes)
     for file in toml_files(country / "people"):
         reader.household(file)
-    return People(tuple(reader.personas))
+    return People(tuple(reader.personas.values()))
 
 
 @dataclass(slots=True)
 class _Reader:
-    agencies: list[Agency]
+    agencies: dict[str, Agency]
+    registers: dict[str, list[str]]
+    """The offices of the resident register, by the municipality whose people they know."""
     layouts: dict[str, Layout]
     mistakes: Mistakes
-    personas: list[Persona] = field(default_factory=list)
+    personas: dict[str, Persona] = field(default_factory=dict)
 
     def household(self, file: Path) -> None:
         with reading(file, self.mistakes) as table:
@@ -165,9 +181,9 @@ class _Reader:
             ]
         register = _Register(since, [persona for _, persona in people])
         for place, persona in people:
-            if any(known.id == persona.id for known in self.personas):
+            if persona.id in self.personas:
                 place.mistake("id", "another person has this id")
-            self.personas.append(self.with_records(place, persona, register))
+            self.personas[persona.id] = self.with_records(place, persona, register)
 
     def person(self, table: Table, address: Place) -> Persona:
         return Persona(
@@ -188,7 +204,7 @@ class _Reader:
     def record(self, table: Table) -> HeldRecord:
         agency, item = table.text("agency"), table.text("item")
         values = table.value("values")
-        holders = {each.id: each for each in self.agencies}
+        holders = self.agencies
         if agency not in holders:
             table.mistake("agency", f"there is no agency {agency}")
         elif item not in holders[agency].items:
@@ -208,10 +224,17 @@ class _Reader:
             place.mistake("record", "an agency holds one record of an item about a person")
         derived = [
             record
-            for record in register.records(persona, self.agencies)
+            for record in register.records(persona, self.concerned(persona))
             if (record.agency, record.item) not in written
         ]
         return replace(persona, records=(*persona.records, *derived))
+
+    def concerned(self, persona: Persona) -> list[Agency]:
+        """Who may hold something about a person: the register where they live, and who serves them already."""
+        names = {record.agency for record in persona.records} & self.agencies.keys()
+        for place in (persona.address.municipality, EVERYWHERE):
+            names.update(self.registers.get(place, ()))
+        return [self.agencies[name] for name in sorted(names)]
 
 
 @dataclass(slots=True)

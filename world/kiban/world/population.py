@@ -27,7 +27,7 @@ from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.problems import NotFound, Problem
 from kiban.world.cards.contract import NoSuchCard, RenewalOrder
-from kiban.world.cards.deck import Succession
+from kiban.world.cards.deck import Cards, Fetch, Succession
 from kiban.world.cards.renewals import CertifyRenewal
 from kiban.world.office import store
 from kiban.world.office.records import Entry, OfficeRecords
@@ -130,6 +130,19 @@ async def populate_cards(cards: CardOffice, registrar: CardOfficeClient, people:
             except Problem as problem:
                 problem.add_note(f"the card of {persona.id}")
                 raise
+
+
+def fetching(registrar: CardOfficeClient, people: People) -> Fetch | None:
+    """The card office's part where people come for their cards: each is made when it is fetched."""
+    plans = {persona.id: persona for persona in people if persona.card is not None}
+
+    async def fetch(cards: Cards, name: str) -> None:
+        persona = plans.get(name)
+        if persona is None or persona.card is None:
+            raise NoSuchCard("no card lies ready for that id", sent=name[:31])
+        await _given_out(cards, registrar, persona, persona.card)()
+
+    return fetch if plans else None
 
 
 def _given_out(

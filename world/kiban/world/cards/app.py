@@ -29,6 +29,7 @@ from kiban.shared.csrf import CSRF
 from kiban.shared.database import Database
 from kiban.shared.http import Http
 from kiban.shared.keyring import Keyring
+from kiban.shared.mandates import MandateNotYours
 from kiban.shared.pages import Pages
 from kiban.shared.problems import Malformed, Problem, Unavailable
 from kiban.world.cards import names, store, terms
@@ -37,6 +38,7 @@ from kiban.world.cards.contract import (
     CardList,
     CardLocked,
     Certificate,
+    FetchForm,
     NoSuchCard,
     NoSuchKey,
     PasswordsDiffer,
@@ -54,7 +56,7 @@ from kiban.world.cards.contract import (
     Tapped,
     WrongPIN,
 )
-from kiban.world.cards.deck import PACKAGE, Cards
+from kiban.world.cards.deck import PACKAGE, Cards, Fetch
 from kiban.world.cards.names import Names
 from kiban.world.cards.renewals import CertifyRenewal, Renewals
 from kiban.world.cards.settings import CardsSettings
@@ -74,6 +76,7 @@ KINDLY = (
     NoSuchCard,
     NoSuchKey,
     OtherPersonsCard,
+    MandateNotYours,
     CertificateExpired,
     CertificateRefused,
     CertificateRevoked,
@@ -114,8 +117,10 @@ class Table:
         http: Http,
         clock: Clock,
         certify_renewal: CertifyRenewal,
+        fetch: Fetch | None = None,
     ) -> None:
         self._db = db
+        self.fetch = fetch
         drawer = Drawer(settings.secret)
         self._keyring = Keyring(store.keyring, settings.secret)
         self.cards = Cards(db, settings.secret, clock)
@@ -156,8 +161,12 @@ def create_app(
     http: Http,
     clock: Clock,
     certify_renewal: CertifyRenewal,
+    fetch: Fetch | None = None,
 ) -> FastAPI:
-    table = Table(settings, db=db, http=http, clock=clock, certify_renewal=certify_renewal)
+    """The card office as an application; cards that lie ready are given to whoever comes to `fetch` one."""
+    table = Table(
+        settings, db=db, http=http, clock=clock, certify_renewal=certify_renewal, fetch=fetch
+    )
     pages = Pages(PACKAGE)
 
     @asynccontextmanager
@@ -203,6 +212,17 @@ def _pages(app: FastAPI, table: Table, pages: Pages, settings: CardsSettings) ->
             return await _tap_page(request, table, pages, name, problem=problem, chosen=persona)
         return RedirectResponse(f"/tapped/{await table.taps.keep(location)}", 303)
 
+    @app.post("/fetched", include_in_schema=False, dependencies=open_to_all)
+    async def fetch_card(request: Request, form: Annotated[FetchForm, Form()]) -> Response:
+        table.csrf.check(request, form.request, form.csrf)
+        try:
+            if table.fetch is None:
+                raise NoSuchCard("no card lies ready here", sent=form.persona)
+            await table.fetch(table.cards, form.persona)
+        except KINDLY as problem:
+            return await _tap_page(request, table, pages, form.request, problem=problem)
+        return await _tap_page(request, table, pages, form.request, chosen=form.persona)
+
     @app.get("/tapped/{name}", include_in_schema=False, dependencies=open_to_all)
     async def read_tapped(request: Request, name: Name) -> Response:
         return pages.page(request, "tapped.html", location=await table.taps.kept(name))
@@ -227,6 +247,7 @@ async def _tap_page(
         faces=await table.cards.faces(),
         chosen=chosen,
         problem=problem,
+        fetching=table.fetch is not None,
         csrf=table.csrf.token(name),
     )
 

@@ -123,6 +123,14 @@ class TapForm(Shape):
     csrf: str = Field(max_length=200, repr=False)
 
 
+class FetchForm(Shape):
+    """The form with which somebody fetches the card that lies ready for them, before they hold it up."""
+
+    request: Hex32
+    persona: str = Field(pattern=r"^[a-z][a-z0-9-]{0,30}$")
+    csrf: str = Field(max_length=200, repr=False)
+
+
 class Tapped(Shape):
     location: str = Field(description="where the browser that began goes next", repr=False)
 

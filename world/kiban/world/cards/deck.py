@@ -211,6 +211,10 @@ class Cards:
                 await self._drawer.replace(connection, replace(chip, certificate=certificate))
 
 
+Fetch = Callable[[Cards, str], Awaitable[None]]
+"""Gives somebody the card that lies ready for them."""
+
+
 def _succession(owner: Chip, old: Chip, new: Chip) -> Succession:
     return Succession(
         authentication_certificate=_certificate(owner),

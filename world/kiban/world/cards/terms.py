@@ -81,7 +81,7 @@ def digest_to_sign(request: CardRequest) -> bytes:
             digests = [_checked(each).digest for each in request.records]
             if not digests:
                 raise TermsRefused("there is nothing to approve")
-            message = approval_message(terms_digest(digests), request.challenge)
+            message = approval_message(terms_digest(digests), request.challenge, request.mandate)
             return hashlib.sha256(message).digest()
         case "sign":
             if request.digest is None:

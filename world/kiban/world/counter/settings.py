@@ -19,3 +19,5 @@ class CounterSettings:
     """Where visitors put their cards down."""
     card_counters_secret: Secret
     """What the counter shows to the cards to begin a renewal."""
+    network_origin: str
+    """Where the resident network is told of mandates."""

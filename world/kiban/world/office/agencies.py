@@ -3,10 +3,11 @@ Agencies: what an office's file says that the office does, in a closed list of v
 
 An agency file needs no code.  Its office *holds* items, *answers* for each at once or only after a clerk has looked,
 *announces* that a record changed, *follows* records that others announce, and *accepts* procedures: it reads what it
-needs, decides by conditions or *waits for a clerk*.  What was granted, and what it follows, it *applies* to its own
-records.  What another office tells this one alone about people who move, it *expects* until they arrive, and it
-*completes* what it had told itself; an application can *withdraw* what an earlier one told.  Name and domain are read
-by the mesh as well.
+needs, also of whoever it *relates* to the applicant, and decides by conditions or *waits for a clerk*.  What was
+granted, and what it follows, it *applies* to its own records.  What another office tells this one alone about people
+who move, it *expects* until they arrive, and it *completes* what it had told itself; an application can *withdraw*
+what an earlier one told.  What a municipality must not learn from another it hears from whoever *passes it on*.  Name
+and domain are read by the mesh as well.
 
 How a file is read, and what is refused in it: `agency_files`.
 Sources: DESIGN 2 (a country is a directory).
@@ -15,8 +16,9 @@ Sources: DESIGN 2 (a country is a directory).
 from dataclasses import dataclass
 from typing import Literal
 
-from kiban.world.office.conditions import Condition
+from kiban.world.office.conditions import Condition, named
 from kiban.world.office.effects import Effect
+from kiban.world.office.relatives import Relation
 
 Text = dict[str, str]
 Answers = Literal["at-once", "after-a-clerk"]
@@ -30,6 +32,8 @@ class Holding:
     answers: Answers = "at-once"
     announces: str | None = None
     """The affair under which its changes are announced; none where nobody is told."""
+    tells_where: bool = False
+    """Whether a record of it, or that there is one here, says where a person is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,13 @@ class Read:
     by_consent: bool = False
     needed: bool = True
     """Whether an application is returned where nothing is held."""
+    of: str | None = None
+    """Whose item: that of whoever stands in this relation to the applicant; none for the applicant's own."""
+
+    @property
+    def name(self) -> str:
+        """What the reading is called."""
+        return named(self.item, self.of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +99,14 @@ class Completion:
 
 
 @dataclass(frozen=True, slots=True)
+class Passage:
+    """One item that another office tells this one of whoever is protected, to be passed on as its own."""
+
+    item: str
+    affair: str
+
+
+@dataclass(frozen=True, slots=True)
 class Withdrawal:
     """What a grant takes back: what an earlier application had told one office alone."""
 
@@ -125,11 +144,13 @@ class Agency:
     accepts: tuple[Acceptance, ...] = ()
     expects: tuple[Expectation, ...] = ()
     completes: tuple[Completion, ...] = ()
+    passes_on: tuple[Passage, ...] = ()
+    relates: tuple[Relation, ...] = ()
 
     @property
     def listens(self) -> bool:
         """Whether any news is for this office."""
-        return bool(self.follows or self.expects or self.completes)
+        return bool(self.follows or self.expects or self.completes or self.passes_on)
 
     @property
     def items(self) -> frozenset[str]:
@@ -142,6 +163,9 @@ class Agency:
         return next(
             (one for one in self.follows if (one.item, one.provider) == (item, provider)), None
         )
+
+    def relation(self, name: str) -> Relation | None:
+        return next((each for each in self.relates if each.id == name), None)
 
     def acceptance(self, procedure: str) -> Acceptance | None:
         return next((each for each in self.accepts if each.procedure == procedure), None)

@@ -93,6 +93,7 @@ class Form:
     """What an office needs to know of a procedure's file."""
 
     edition: int
+    affair: str
     questions: tuple[Question, ...]
     consents: tuple[ByConsent, ...]
     """In the order in which an application lists the consents' ids."""
@@ -108,12 +109,13 @@ class Form:
         return any((each.name, each.type) == (name, type_) for each in self.questions)
 
 
-def read_form(country: Path, procedure: str) -> Form:
-    """Read the procedure's file.  Its owner, the portal, names what is wrong in it."""
+def read_form(country: Path, procedure: str, office: str = "") -> Form:
+    """Read the procedure's file, as this office takes it.  Its owner, the portal, names what is wrong in it."""
     table = read_toml(country / "procedures" / f"{procedure}.toml", Mistakes())
     fields = table.tables("field")
     return Form(
         edition=table.integer("edition", 1),
+        affair=table.text("affair"),
         questions=tuple(
             Question(
                 each.text("name"),
@@ -125,7 +127,7 @@ def read_form(country: Path, procedure: str) -> Form:
             if "held" not in each
         ),
         consents=tuple(
-            ByConsent(each.table("held").text("item"), each.table("held").text("provider"))
+            ByConsent(each.table("held").text("item"), each.table("held").text("provider", office))
             for each in fields
             if each.truth("consent", False)
         ),
@@ -133,7 +135,7 @@ def read_form(country: Path, procedure: str) -> Form:
             HeldField(
                 each.text("name"),
                 each.table("held").text("item"),
-                each.table("held").text("provider"),
+                each.table("held").text("provider", office),
             )
             for each in fields
             if "held" in each

@@ -16,6 +16,7 @@ from pydantic import Field, JsonValue, ValidationError
 from kiban.gateway.contract import NotAccepted
 from kiban.shared import canonical
 from kiban.shared.exchanges import Count, Hex32, Hex64, MemberId, Name, Seconds, Shape
+from kiban.shared.mandates import Basis, Reference
 
 FORM = "application/1"
 
@@ -32,6 +33,13 @@ class HeldReference(Shape):
     leaf: Hex64
 
 
+class ActingFor(Shape):
+    """That a proxy signed it for the applicant, and how to ask the authority about that."""
+
+    basis: Basis
+    reference: Reference
+
+
 class Application(Shape):
     """The frozen application."""
 
@@ -43,6 +51,7 @@ class Application(Shape):
     held: list[HeldReference] = Field(max_length=50)
     consents: list[Hex32] = Field(max_length=20)
     made_at: Seconds
+    acting: ActingFor | None = None
 
     def reference(self, item: str, provider: str) -> HeldReference | None:
         """What the citizen was shown of this item, if anything."""

@@ -114,9 +114,9 @@ _BEFORE = {
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What the office read of one item for one application; no statement where nothing is held."""
+    """What the office read for one application, by its name; no statement where nothing is held."""
 
-    item: str
+    name: str
     statement: Statement | None
 
 
@@ -135,9 +135,9 @@ async def keep_reading(
         "exchange": exchange,
         "read_at": at,
     }
-    known = {"application": application, "item": reading.item}
+    known = {"application": application, "item": reading.name}
     if not (await connection.execute(insert_new(readings).values(**known, **row))).rowcount:
-        here = (c.application == application) & (c.item == reading.item) & c.read_at.is_(None)
+        here = (c.application == application) & (c.item == reading.name) & c.read_at.is_(None)
         await connection.execute(update(readings).where(here).values(row))
 
 
@@ -150,10 +150,10 @@ async def kept_readings(connection: AsyncConnection, application: str) -> Sequen
     ]
 
 
-async def waiting_exchange(connection: AsyncConnection, application: str, item: str) -> str | None:
-    """The exchange in which this item waits for a clerk at the provider."""
+async def waiting_exchange(connection: AsyncConnection, application: str, name: str) -> str | None:
+    """The exchange in which this reading waits for a clerk at the provider."""
     c = readings.c
     query = select(c.exchange).where(
-        c.application == application, c.item == item, c.read_at.is_(None)
+        c.application == application, c.item == name, c.read_at.is_(None)
     )
     return (await connection.execute(query)).scalar_one_or_none()

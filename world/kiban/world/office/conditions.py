@@ -19,8 +19,15 @@ from kiban.shared.identifiers import check_municipality_code
 
 Values = Mapping[str, JsonValue]
 """The values of one record, or the answers of one application, by field."""
+Readings = Mapping[str, Values]
+"""What the office has read, by name: a person's own item by its id, somebody else's as `spouse.income`."""
 ANSWERS = ""
 """What stands for an item where a condition looks at the answers."""
+
+
+def named(item: str, of: str | None) -> str:
+    """The name of a reading: of the person's own item, or of the same item of somebody in this relation to them."""
+    return f"{of}.{item}" if of else item
 
 
 class Condition(Protocol):
@@ -29,8 +36,8 @@ class Condition(Protocol):
         """The item whose record it looks at, or `ANSWERS`."""
         ...
 
-    def met(self, values: Values, *, on: date) -> bool:
-        """Whether the record fulfils this condition on that day."""
+    def met(self, read: Readings, *, on: date) -> bool:
+        """Whether what was read fulfils this condition on that day."""
         ...
 
 
@@ -43,7 +50,8 @@ class AMemberIsYoungerThan:
     field: str
     years: int
 
-    def met(self, values: Values, *, on: date) -> bool:
+    def met(self, read: Readings, *, on: date) -> bool:
+        values = read.get(self.item, {})
         members = values.get(self.list)
         if not isinstance(members, list):
             return False
@@ -62,7 +70,8 @@ class IsAtMost:
     field: str
     value: int
 
-    def met(self, values: Values, *, on: date) -> bool:  # noqa: ARG002  no day matters to it
+    def met(self, read: Readings, *, on: date) -> bool:  # noqa: ARG002  no day matters to it
+        values = read.get(self.item, {})
         number = values.get(self.field)
         return isinstance(number, int) and number <= self.value
 
@@ -73,9 +82,24 @@ class IsAtLeast:
     field: str
     value: int
 
-    def met(self, values: Values, *, on: date) -> bool:  # noqa: ARG002
+    def met(self, read: Readings, *, on: date) -> bool:  # noqa: ARG002
+        values = read.get(self.item, {})
         number = values.get(self.field)
         return isinstance(number, int) and number >= self.value
+
+
+@dataclass(frozen=True, slots=True)
+class IsAtLeastThatOf:
+    """A number is no less than the same number of somebody else, if there is such a person and such a number."""
+
+    item: str
+    field: str
+    of: str
+
+    def met(self, read: Readings, *, on: date) -> bool:  # noqa: ARG002
+        number = read.get(self.item, {}).get(self.field)
+        theirs = read.get(named(self.item, self.of), {}).get(self.field)
+        return isinstance(number, int) and (not isinstance(theirs, int) or number >= theirs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +110,8 @@ class Is:
     field: str
     value: str
 
-    def met(self, values: Values, *, on: date) -> bool:  # noqa: ARG002
+    def met(self, read: Readings, *, on: date) -> bool:  # noqa: ARG002
+        values = read.get(self.item, {})
         return values.get(self.field) == self.value
 
 
@@ -98,7 +123,8 @@ class LiesIn:
     municipality: str
     item: str = ANSWERS
 
-    def met(self, values: Values, *, on: date) -> bool:  # noqa: ARG002
+    def met(self, read: Readings, *, on: date) -> bool:  # noqa: ARG002
+        values = read.get(self.item, {})
         chosen = values.get(self.answer)
         return isinstance(chosen, dict) and chosen.get("municipality") == self.municipality
 
@@ -111,7 +137,8 @@ class IsWithinDays:
     days: int
     item: str = ANSWERS
 
-    def met(self, values: Values, *, on: date) -> bool:
+    def met(self, read: Readings, *, on: date) -> bool:
+        values = read.get(self.item, {})
         day = values.get(self.answer)
         return isinstance(day, str) and 0 <= (on - date.fromisoformat(day)).days <= self.days
 
@@ -123,7 +150,8 @@ class LiesWithAnotherOffice:
     answer: str
     item: str = ANSWERS
 
-    def met(self, values: Values, *, on: date) -> bool:  # noqa: ARG002
+    def met(self, read: Readings, *, on: date) -> bool:  # noqa: ARG002
+        values = read.get(self.item, {})
         chosen = values.get(self.answer)
         return isinstance(chosen, dict) and bool(chosen.get("office"))
 
@@ -137,7 +165,8 @@ class IsInWindow:
     last: int
     item: str = ANSWERS
 
-    def met(self, values: Values, *, on: date) -> bool:
+    def met(self, read: Readings, *, on: date) -> bool:
+        values = read.get(self.item, {})
         days = _days(on, values.get(self.answer))
         return days is not None and self.first <= days <= self.last
 
@@ -151,7 +180,8 @@ class FollowsWithinDays:
     days: int
     item: str = ANSWERS
 
-    def met(self, values: Values, *, on: date) -> bool:  # noqa: ARG002
+    def met(self, read: Readings, *, on: date) -> bool:  # noqa: ARG002
+        values = read.get(self.item, {})
         first = values.get(self.after)
         if not isinstance(first, str):
             return False
@@ -165,8 +195,8 @@ class IsHeld:
 
     item: str
 
-    def met(self, values: Values, *, on: date) -> bool:  # noqa: ARG002
-        return bool(values)
+    def met(self, read: Readings, *, on: date) -> bool:  # noqa: ARG002
+        return bool(read.get(self.item))
 
 
 def _days(first: date, then: JsonValue) -> int | None:
@@ -182,6 +212,9 @@ RULES: dict[str, Callable[[Table], Condition]] = {
     ),
     "is-at-least": lambda table: IsAtLeast(
         table.text("item"), table.text("field"), table.integer("value")
+    ),
+    "is-at-least-that-of": lambda table: IsAtLeastThatOf(
+        table.text("item"), table.text("field"), table.text("of")
     ),
     "is": lambda table: Is(table.text("item"), table.text("field"), table.text("value")),
     "lies-in": lambda table: LiesIn(

@@ -4,7 +4,8 @@ The counter (窓口): who is expected to move in, and who has arrived.
 A notice of moving in (転入届) is given face to face.  What another municipality told this one ahead
 (転出証明書情報の事前通知) was asked for and lies here; the clerk sees it, and says that everybody of a notice has come.
 Then, in one transaction: their records of this office, and that they have moved in, told to the old municipality alone.
-Whoever of the notice is heard of later arrives later, and joins the household of the others.
+Whoever of the notice is heard of later arrives later, and joins the household of the others.  Those who come are a
+household of their own, or join one (`households`); then its records are rewritten in the same transaction.
 
 What the old municipality no longer holds is withdrawn; who has arrived stays so, whatever is heard later.
 
@@ -15,7 +16,7 @@ Source: plan rows PTL-30, MSH-35; in real life 住民基本台帳法 第9条, �
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from itertools import groupby
 from typing import Any, Literal
@@ -29,13 +30,24 @@ from kiban.shared.clock import Clock
 from kiban.shared.database import Database, hold
 from kiban.shared.problems import Problem
 from kiban.world.layouts import Layout, Misfit
-from kiban.world.office import arrivals, store
+from kiban.world.office import arrivals, households, store
 from kiban.world.office.agencies import Expectation
 from kiban.world.office.effects import Decided, Effect
 from kiban.world.office.following import Heard
 from kiban.world.office.granting import notice_lock
+from kiban.world.office.households import (
+    Comer,
+    HeadNotMoving,
+    Household,
+    HouseholdNotHere,
+    Living,
+    Ways,
+    joined,
+    own,
+)
 from kiban.world.office.records import Entry, NothingToDecide, OfficeRecords, day
-from kiban.world.writing import SEX_BY_REGISTER
+from kiban.world.office.relations import RelationNeeded
+from kiban.world.writing import SEX_BY_REGISTER, plain
 
 State = Literal["expected", "arrived", "withdrawn"]
 _NOTICE = re.compile(r"[0-9a-f]{32}")
@@ -56,6 +68,8 @@ class Arrival:
     came_from: str
     values: Mapping[str, JsonValue] = field(repr=False)
     state: State
+    item: str
+    """What it was told under."""
 
 
 def attributes(values: Mapping[str, JsonValue], address: str) -> Attributes:
@@ -124,6 +138,45 @@ class Expecting:
 
 
 @dataclass(frozen=True, slots=True)
+class Home:
+    """Those of a notice who come from one place, and the household in which they will live."""
+
+    expectation: Expectation
+    coming: tuple[Arrival, ...]
+    listing: Effect | None
+    """Which of the effects names everybody of a household."""
+    before: Household | None = None
+    """As it was before they came; their own was none."""
+    household: Household = field(default_factory=lambda: Household(()))
+    asked: tuple[int, ...] = ()
+    later: bool = False
+    """Whether it is that of others of the same notice, who came earlier."""
+
+    @property
+    def head(self) -> int | None:
+        """Who of those who come is its head."""
+        for each in self.coming:
+            if not self.before and plain(str(each.values["name"])) == plain(self.household.head):
+                return each.number
+        return None
+
+    def still_names(self, values: Mapping[str, JsonValue]) -> bool:
+        """Whether a record says what this household was before."""
+        listed = values.get(self.listing.listed) if self.listing else None
+        return self.before is not None and households.entries(listed) == list(self.before.members)
+
+    def drawn(self, arrival: Arrival, today: date) -> Decided:
+        """The day of a record may be a field of what was told: nobody has moved later than they came."""
+        return Decided(
+            answers=arrival.values,
+            readings={arrival.item: arrival.values},
+            on=today,
+            origin=arrival.came_from,
+            everybody=self.household.members,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Counter:
     """The counter of one office."""
 
@@ -139,42 +192,154 @@ class Counter:
         first = {each.notice: each.number for each in reversed(found)}
         return sorted(found, key=lambda each: (first[each.notice], each.number))
 
-    async def arrive(self, notice: str) -> None:
-        """Everybody of this notice has arrived today."""
+    async def ways(self, notice: str, head: int | None = None) -> Ways:
+        """How those of a notice who are expected may live here, and what must be asked if this one is head."""
+        async with self.db.look() as connection:
+            together = await self._of_notice(connection, notice)
+            homes = await self._homes(connection, together, Living(head))
+            beside = next((one for one in homes if not one.later), None)
+            found = await self._neighbours(connection, beside) if len(homes) == 1 and beside else []
+        return Ways(
+            head=beside.head if beside else None,
+            asked=tuple(number for one in homes for number in one.asked),
+            households=tuple(found),
+        )
+
+    async def arrive(self, notice: str, living: Living = Living()) -> None:  # noqa: B008  a value
+        """Everybody of this notice has arrived today, and lives as they say."""
         today = day(self.clock())
         async with self.db.begin() as connection:
             await hold(connection, notice_lock(notice))
-            rows = await arrivals.of_notice(connection, notice)
-            coming = [row.number for row in rows if row.state == "expected"]
+            together = await self._of_notice(connection, notice)
+            coming = [each.number for each in together if each.state == "expected"]
             if not coming:
                 raise NothingToDecide("nobody is expected under this notice")
-            for (item, _), group in groupby(sorted(rows, key=_told), key=_told):
-                await self._enter(connection, item, [_arrival(row) for row in group], today)
+            if living.head is not None and living.head not in coming:
+                raise HeadNotMoving("somebody else than those who come")
+            for home in await self._homes(connection, together, living):
+                await self._enter(connection, home, today)
             await arrivals.note_arrived(connection, coming)
 
-    async def _enter(
-        self, connection: AsyncConnection, item: str, together: Sequence[Arrival], today: date
-    ) -> None:
-        """Write what the office's file says of those who come together from one place, and tell that place."""
+    async def _of_notice(self, connection: AsyncConnection, notice: str) -> list[Arrival]:
+        rows = await arrivals.of_notice(connection, notice)
+        return [_arrival(row) for row in sorted(rows, key=_told)]
+
+    # --- in which household ---------------------------------------------------------------------
+
+    async def _homes(
+        self,
+        connection: AsyncConnection,
+        together: Sequence[Arrival],
+        living: Living,
+    ) -> list[Home]:
+        """Those who come together from one place, with the household in which they will live."""
+        groups = groupby(together, key=lambda each: (each.item, each.came_from))
+        places = [list(group) for _, group in groups]
+        homes = [
+            await self._home(connection, place, living)
+            for place in places
+            if any(each.state == "expected" for each in place)
+        ]
+        if living.joins and (len(homes) != 1 or homes[0].later):
+            raise HouseholdNotHere("those of this notice do not join another household")
+        return homes
+
+    async def _home(
+        self, connection: AsyncConnection, together: Sequence[Arrival], living: Living
+    ) -> Home:
+        expectation = self._expectation(together[0].item)
+        listing = next((one for one in expectation.applies if one.listed), None)
+        coming = tuple(
+            sorted(
+                (each for each in together if each.state == "expected"), key=lambda one: one.person
+            )
+        )
+        home = Home(expectation, coming, listing)
+        if listing is None:
+            return home
+        comers = [Comer(each.number, each.person, each.values) for each in sorted(coming, key=_age)]
+        before = await self._before(connection, together, listing)
+        if before is None and living.joins:
+            before = await self._to_join(connection, home, living.joins)
+            household, asked = joined(before, comers, living)
+        elif before is not None:
+            household, asked = joined(before, comers, living, [each.values for each in together])
+            home = replace(home, later=True)
+        else:
+            household, asked = own(comers, living)
+        return replace(home, before=before, household=household, asked=asked)
+
+    def _expectation(self, item: str) -> Expectation:
         expectation = next((each for each in self.expects if each.item == item), None)
         if expectation is None:
             raise NothingToDecide("the office's file expects nobody like this any more")
-        coming = [each for each in together if each.state == "expected"]
-        for effect in expectation.applies:
-            for each in sorted(together, key=lambda one: one.person):
-                if each in coming or await self._is_to_join(connection, effect, each):
-                    await self._write(connection, effect, each, _drawn(item, each, together, today))
-            if effect.affair and coming:
-                await self._tell(connection, effect, coming)
+        return expectation
 
-    async def _is_to_join(
-        self, connection: AsyncConnection, effect: Effect, earlier: Arrival
-    ) -> bool:
-        """Whether what says who came together is to name whoever comes later, too: not after another move."""
-        if not effect.names_everybody:
-            return False
-        kept = await self.records.lock(connection, earlier.person, effect.item)
-        return kept is not None and not kept.ended and kept.made_by == earlier.notice
+    async def _before(
+        self, connection: AsyncConnection, together: Sequence[Arrival], listing: Effect
+    ) -> Household | None:
+        """The household of those who came earlier under the same notice, unless they have moved on since."""
+        for each in together:
+            if each.state == "arrived":
+                kept = await store.find_held(connection, each.person, listing.item)
+                if kept and kept.made_by == each.notice:
+                    found = await households.of_members(
+                        connection, kept.held.values.get(listing.listed), listing
+                    )
+                    return await self._unless_protected(connection, together, found)
+        return None
+
+    async def _unless_protected(
+        self, connection: AsyncConnection, together: Sequence[Arrival], found: Household
+    ) -> Household | None:
+        """The household, unless others than those of the notice live in it, and anybody is protected."""
+        people = {each.person for each in together}
+        marks = [await store.find_marks(connection, each) for each in people.union(found.people)]
+        return None if any(marks) and not people.issuperset(found.people) else found
+
+    async def _to_join(self, connection: AsyncConnection, home: Home, name: str) -> Household:
+        for each in await self._neighbours(connection, home):
+            if each.id == name:
+                return each
+        raise HouseholdNotHere("it has changed meanwhile, or lives elsewhere")
+
+    async def _neighbours(self, connection: AsyncConnection, home: Home) -> list[Household]:
+        """The households that those who come can join; nobody joins, and is joined by, the protected."""
+        addresses = {str(each.values["new_address"]) for each in home.coming}
+        marks = [await store.find_marks(connection, each.person) for each in home.coming]
+        if home.listing is None or len(addresses) != 1 or any(marks):
+            return []
+        return await households.at(connection, addresses.pop(), home.listing)
+
+    # --- written down ---------------------------------------------------------------------------
+
+    async def _enter(self, connection: AsyncConnection, home: Home, today: date) -> None:
+        """Write what the office's file says of those who come together from one place, and tell that place."""
+        if home.asked:
+            raise RelationNeeded(rule="what each of those who are asked for is to the head")
+        for effect in home.expectation.applies:
+            for each in home.coming:
+                await self._write(connection, effect, each, home.drawn(each, today))
+            if effect.listed:
+                await self._rewrite(connection, effect, home, today)
+            if effect.affair:
+                await self._tell(connection, effect, home.coming)
+
+    async def _rewrite(
+        self, connection: AsyncConnection, effect: Effect, home: Home, today: date
+    ) -> None:
+        """Name those who come in the records of who lived in this household before."""
+        decided = home.drawn(home.coming[0], today)
+        listed = effect.values(decided)[effect.listed]
+        for person in sorted(home.before.people) if home.before else ():
+            kept = await self.records.lock(connection, person, effect.item)
+            if kept is None or kept.ended or not home.still_names(kept.held.values):
+                raise HouseholdNotHere("it has changed meanwhile")
+            since = max(effect.as_of(decided), date.fromisoformat(kept.held.as_of))
+            entry = Entry(effect.item, {**kept.held.values, effect.listed: listed}, since)
+            await self.records.change(
+                connection, person, entry, told_to=kept.told_to, made_by=kept.made_by
+            )
 
     async def _write(
         self, connection: AsyncConnection, effect: Effect, arrival: Arrival, decided: Decided
@@ -200,25 +365,17 @@ class Counter:
         )
 
 
-def _drawn(item: str, arrival: Arrival, together: Sequence[Arrival], today: date) -> Decided:
-    """The day of a record may be a field of what was told: nobody has moved later than they came."""
-    return Decided(
-        answers=arrival.values,
-        readings={item: arrival.values},
-        on=today,
-        origin=arrival.came_from,
-        everybody=sorted((each.values for each in together), key=_age),
-    )
-
-
-def _age(values: Mapping[str, JsonValue]) -> str:
+def _age(arrival: Arrival) -> str:
     """A household is written down from the eldest on; ISO 8601 sorts as it reads."""
-    return str(values["birth_date"])
+    return str(arrival.values["birth_date"])
 
 
 def _told(row: Row[Any]) -> tuple[str, str]:
+    """By where it was told from, and there in the order in which it was heard."""
     return row.item, row.came_from
 
 
 def _arrival(row: Row[Any]) -> Arrival:
-    return Arrival(row.number, row.notice, row.person, row.came_from, row.values, row.state)
+    return Arrival(
+        row.number, row.notice, row.person, row.came_from, row.values, row.state, row.item
+    )

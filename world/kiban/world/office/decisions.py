@@ -17,7 +17,7 @@ from typing import Literal
 from kiban.gateway.contract import Statement
 from kiban.world.office.agencies import Acceptance
 from kiban.world.office.application import Application
-from kiban.world.office.conditions import ANSWERS, Values
+from kiban.world.office.conditions import ANSWERS, Readings, Values
 
 Text = dict[str, str]
 Event = Literal["waiting", "granted", "refused", "returned", "withdrawn", "completed"]
@@ -29,6 +29,10 @@ NOT_SIGNED = {
 NOT_THE_APPLICANT = {
     "ja": "署名された方と申請者が一致しないため、申請をお返しします。",
     "en": "We return the application: whoever signed it is not the applicant.",
+}
+NOT_A_PROXY = {
+    "ja": "署名された方は、今はこの申請の代理ができないため、申請をお返しします。",
+    "en": "We return the application: whoever signed it may not act for the applicant in this now.",
 }
 NOT_FOR_US = {
     "ja": "この窓口あての申請ではないため、お返しします。",
@@ -117,17 +121,18 @@ def decide(
     acceptance: Acceptance,
     statements: Sequence[Statement],
     *,
+    of_others: Readings,
     answers: Values,
     differing: Sequence[str],
     names: Mapping[str, Text],
     on: date,
 ) -> Decision:
-    """Grant, refuse, or give to a clerk."""
-    values: dict[str, Values] = {each.item: each.values for each in statements}
-    values[ANSWERS] = answers
+    """Grant, refuse, or give to a clerk; what was read of others is never in what is said."""
+    own: dict[str, Values] = {each.item: each.values for each in statements}
+    read = {**own, **of_others, ANSWERS: answers}
     if acceptance.waits_for_clerk:
         decision = Decision("waiting", WITH_A_CLERK)
-    elif all(rule.met(values.get(rule.item, {}), on=on) for rule in acceptance.grants_when):
+    elif all(rule.met(read, on=on) for rule in acceptance.grants_when):
         decision = Decision("granted", acceptance.granted)
     else:
         decision = Decision("refused", acceptance.refused)

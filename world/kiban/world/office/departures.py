@@ -3,10 +3,12 @@ Departures: people of whom this office had told another arrive there, and its ow
 
 What the other office announces to this one alone (転入通知) names the notice.  It counts only for whoever stands in
 that notice, once, and only from the office that was told of it: nobody else can end a record here, and nobody can end
-that of whoever has come back since.  Then:
+that of whoever has come back since.  Of whoever is protected from violence the resident network tells instead: no
+notice was given here, and this office is not to know where they went.  Then:
 
 1. the records that the agency's file names end, from the day of the move or from today, whichever is earlier
-2. who left is taken out of the lists (a household's members) in the records of those who stay
+2. who left is taken out of the lists (a household's members) in the records of those who stay; where that was the
+   head, the eldest of them is head from then on (`relations`)
 3. when everybody of the notice has arrived, its application is completed (完了), and the portal is told
 
 An office that was told and then heard of a withdrawal may have entered the people at the same moment: they are there,
@@ -34,6 +36,7 @@ from kiban.world.office.following import Heard
 from kiban.world.office.granting import notice_lock
 from kiban.world.office.receipts import Receipts
 from kiban.world.office.records import Entry, OfficeRecords, day
+from kiban.world.office.relations import with_a_head
 from kiban.world.office.store import Kept
 from kiban.world.writing import plain
 
@@ -65,6 +68,8 @@ class Departures:
     records: OfficeRecords
     receipts: Receipts
     clock: Clock
+    network: str = ""
+    """Whose word counts without a notice: the resident network's, of whoever is protected."""
 
     @property
     def affair(self) -> str:
@@ -78,17 +83,19 @@ class Departures:
             return
         notice, since = self._read(statement)
         await hold(connection, notice_lock(notice))
-        told = await store.find_record(connection, heard.person, self.completion.told)
         attributes = await store.find_person(connection, heard.person)
-        if (
-            told is None
-            or attributes is None
-            or (told.made_by, told.told_to) != (notice, heard.provider)
-        ):
+        if attributes is None or not await self._may_tell(connection, heard, notice):
             _log.warning("%s tells of an arrival of which it was not told", heard.provider)
             return
         await self._leave(connection, Leaving(heard.person, attributes, since))
         await self._complete(connection, notice)
+
+    async def _may_tell(self, connection: AsyncConnection, heard: Heard, notice: str) -> bool:
+        """Whether the provider was told of this person in this notice, or needs none."""
+        if heard.provider == self.network:
+            return True
+        told = await store.find_record(connection, heard.person, self.completion.told)
+        return told is not None and (told.made_by, told.told_to) == (notice, heard.provider)
 
     def _read(self, statement: Statement) -> tuple[str, date]:
         values = statement.values
@@ -128,9 +135,10 @@ class Departures:
         staying = [entry for entry in listed if not leaving.is_named_in(entry)]
         if kept is None or kept.ended or len(staying) == len(listed):
             return
-        values = {**kept.held.values, field: staying}
+        values = {**kept.held.values, field: with_a_head(staying)}
         since = max(leaving.since, date.fromisoformat(kept.held.as_of))
-        await self.records.change(connection, other, Entry(item, values, since))
+        entry = Entry(item, values, since)
+        await self.records.change(connection, other, entry, made_by=kept.made_by)
 
     # --- step 3 ---------------------------------------------------------------------------------
 

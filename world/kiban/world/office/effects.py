@@ -5,8 +5,7 @@ Each field of the new record comes from one place, and what there is depends on 
 the office has read, the day, a text of the agency's file.  Where a citizen applied: an answer of hers, an address
 that she chose of the registry's, the number of the application as a notice.  Where an effect is for *each* whom she
 chose of a list: that entry of the list, the office's own record of that person, and what it knows of them.  Where
-people arrive: the office that told of them, and of everybody of the notice some fields, from the eldest on; where
-nobody of them is what a household needs one to be (世帯主), the *first* is.
+people arrive: the office that told of them, and some fields of everybody in the household in which they live.
 
 A record holds from the day on which it is written, or from an earlier one that is named (`since`); what is followed
 holds from the day that its provider states.  What is announced to one office alone (`affair`) goes to the office of
@@ -77,8 +76,6 @@ class Assignment:
     item: str = ""
     name: str = ""
     names: tuple[str, ...] = ()
-    first: tuple[str, str] | None = None
-    """Which of the names the first of everybody gets, and what it says, where nobody's says so."""
 
     def value(self, decided: Decided) -> JsonValue:
         match self.source:
@@ -113,12 +110,7 @@ class Assignment:
                 return self._of_everybody(decided.everybody)
 
     def _of_everybody(self, everybody: Sequence[Values]) -> JsonValue:
-        listed = [{name: one.get(name) for name in self.names} for one in everybody]
-        if self.first and listed:
-            name, says = self.first
-            if all(one[name] != says for one in listed):
-                listed[0][name] = says
-        return list[JsonValue](listed)
+        return [{name: one.get(name) for name in self.names} for one in everybody]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +136,9 @@ class Effect:
         return min(date.fromisoformat(day), decided.on) if isinstance(day, str) else decided.on
 
     @property
-    def names_everybody(self) -> bool:
-        return any(one.source == "everybody" for one in self.assignments)
+    def listed(self) -> str:
+        """The field that names everybody of a household, if one does."""
+        return next((one.field for one in self.assignments if one.source == "everybody"), "")
 
     @property
     def own(self) -> tuple[str, ...]:
@@ -177,13 +170,7 @@ def _assignment(table: Table, sources: tuple[Source, ...]) -> Assignment:
         item=table.text("item") if source in OF_AN_ITEM else "",
         name=_name(table, source),
         names=tuple(table.texts("names")) if source == "everybody" else (),
-        first=_first(table) if source == "everybody" and "first" in table else None,
     )
-
-
-def _first(table: Table) -> tuple[str, str]:
-    first = table.table("first")
-    return first.choice("name", tuple(table.texts("names"))), first.text("says")
 
 
 def _name(table: Table, source: Source) -> str:

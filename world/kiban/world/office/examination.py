@@ -4,7 +4,8 @@ The examination (審査): how an office comes from an application to a decision.
 In order, and each step again after a crash:
 
 1. the signature holds, by a certificate in force, over exactly this text
-2. the certified name and date of birth are those of the person whom the office knows under that number
+2. the certified name and date of birth are those of the person whom the office knows under that number; or a proxy
+   signed who may act for that very person in this affair now, by the authority's word of this moment
 3. the application is for this office, and its answers are what was asked; addresses are written out
 4. the office reads each item for itself, under law or consent; what it has read is kept
 5. what differs from what the citizen saw is named; the value read now counts, but whom she chose of a list counts
@@ -31,23 +32,27 @@ from kiban.gateway.contract import (
     NotConsented,
     Receipt,
     Statement,
+    TokenUse,
 )
 from kiban.identity.authority.contract import (
+    ActingClaim,
     CertificateExpired,
     CertificateRefused,
     CertificateRevoked,
     CertifiedAttributes,
     ProofRefused,
     SignatureVerification,
+    SignatureVerificationReply,
 )
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
+from kiban.shared.mandates import MandateEnded, MandateNotYours, MandateScope, MandateUnknown
 from kiban.shared.problems import Problem
 from kiban.world.layouts import Layout
 from kiban.world.office import answers, application, cases, choices, decisions, store
 from kiban.world.office.agencies import Acceptance, Agency, Read
 from kiban.world.office.answers import AnswerWrong, Form
-from kiban.world.office.application import Application
+from kiban.world.office.application import ActingFor, Application
 from kiban.world.office.conditions import Values
 from kiban.world.office.decisions import Decision, Returned, Text
 from kiban.world.office.effects import Decided
@@ -60,6 +65,10 @@ EXAMINE = "examine"
 """Topic of the office's outbox."""
 NOT_GOOD = (CertificateExpired, CertificateRefused, CertificateRevoked, ProofRefused)
 """What the authority says of a signature that does not hold, as against an authority that cannot say."""
+
+
+NO_PROXY = (MandateEnded, MandateNotYours, MandateScope, MandateUnknown)
+"""What the authority says of a signer who may not act for somebody else, or not in this."""
 
 
 class NotYet(Problem):
@@ -126,13 +135,18 @@ class Examination:
     async def _examined(self, found: cases.Application) -> Decision:
         signed = application.read(found.accepted.signed.application)
         acceptance = self.rules.acceptance(found.accepted.procedure)
-        certified = await self._certified(found)
-        await self._check_applicant(found, certified)
+        verified = await self._verified(found, signed)
+        if verified.principal is None:
+            await self._check_applicant(found, verified.certified)
+        else:
+            await self._check_principal(found, verified.principal)
         told = await self._told(found, signed)
-        statements = await self._read_all(found, signed, acceptance)
+        read = await self._read_all(found, signed, acceptance)
+        statements = _own(read)
         return decisions.decide(
             acceptance,
             statements,
+            of_others={name: each.values for name, each in read.items() if name != each.item},
             answers=self._chosen(signed, told, statements),
             differing=decisions.changed(signed, statements),
             names=self.rules.item_names,
@@ -141,17 +155,36 @@ class Examination:
 
     # --- steps 1 to 3 -------------------------------------------------------------------------
 
-    async def _certified(self, found: cases.Application) -> CertifiedAttributes:
-        signed = found.accepted.signed
+    async def _verified(
+        self, found: cases.Application, application: Application
+    ) -> SignatureVerificationReply:
+        signed, acting = found.accepted.signed, application.acting
         asked = SignatureVerification(
             certificate=signed.certificate,
             digest=hashlib.sha256(signed.application.encode()).hexdigest(),
             signature=signed.signature,
+            acting=self._claim(found, acting) if acting else None,
         )
         try:
-            return (await self.neighbours.authority.verify_signature(asked)).certified
+            verified = await self.neighbours.authority.verify_signature(asked)
         except NOT_GOOD as problem:
             raise Returned(decisions.NOT_SIGNED) from problem
+        except NO_PROXY as problem:
+            raise Returned(decisions.NOT_A_PROXY) from problem
+        if acting is not None and verified.principal is None:
+            raise NotYet("the authority did not say for whom was signed")
+        return verified
+
+    def _claim(self, found: cases.Application, acting: ActingFor) -> ActingClaim:
+        """In which affair the signer says to act: that of the procedure, and not what the signer might say."""
+        affair = self.rules.forms[found.accepted.procedure].affair
+        return ActingClaim(reference=acting.reference, affair=affair)
+
+    async def _check_principal(self, found: cases.Application, token: str) -> None:
+        """Return silently if the proxy may act for the very person whose application was submitted."""
+        reply = await self.neighbours.mesh.use_token(TokenUse(token=token))
+        if reply.person != found.accepted.person:
+            raise Returned(decisions.NOT_A_PROXY)
 
     async def _check_applicant(
         self, found: cases.Application, certified: CertifiedAttributes
@@ -192,54 +225,81 @@ class Examination:
 
     async def _read_all(
         self, found: cases.Application, signed: Application, acceptance: Acceptance
-    ) -> list[Statement]:
+    ) -> dict[str, Statement]:
+        """What the office has read, by the name of each reading; of others only when nothing sends it back."""
         async with self.db.read() as connection:
             kept = await cases.kept_readings(connection, found.accepted.application)
-        known = {reading.item: reading for reading in kept}
-        readings = [
-            known.get(read.item) or await self._read(found, signed, read)
-            for read in acceptance.reads
-        ]
-        optional = {read.item for read in acceptance.reads if not read.needed}
-        missing = [
-            reading.item
-            for reading in readings
-            if reading.statement is None and reading.item not in optional
-        ]
+        known = {reading.name: reading.statement for reading in kept}
+        for read in acceptance.reads:
+            if read.of is None and read.name not in known:
+                known[read.name] = await self._read(found, signed, read)
+        missing = [read.item for read in acceptance.reads if read.needed and not known[read.name]]
         if missing:
             raise Returned(decisions.NOT_HELD, decisions.named(missing, self.rules.item_names))
-        return [reading.statement for reading in readings if reading.statement]
+        for read in acceptance.reads:
+            if read.name not in known:
+                known[read.name] = await self._read(found, signed, read)
+        return {name: statement for name, statement in known.items() if statement}
 
     async def _read(
         self, found: cases.Application, signed: Application, read: Read
-    ) -> cases.Reading:
-        person = found.accepted.person
+    ) -> Statement | None:
+        person = found.accepted.person if read.of is None else await self._relative(found, read.of)
+        if person is None:
+            return await self._kept(found, cases.Reading(read.name, None), None, self.clock())
         if read.provider is None:
             statement = await self.neighbours.mesh.read_own(person, read.item)
-            return await self._kept(found, cases.Reading(read.item, statement), None, self.clock())
+            return await self._kept(found, cases.Reading(read.name, statement), None, self.clock())
         try:
-            reply = await self._asked(found, read, self._consent(signed, read))
+            reply = await self._asked(found, person, read, self._consent(signed, read))
         except (NotConsented, ConsentEnded) as problem:
             raise self._without_consent(read) from problem
         if reply.waits:
-            await self._kept(found, cases.Reading(read.item, None), reply.exchange, None)
+            await self._kept(found, cases.Reading(read.name, None), reply.exchange, None)
             await self._settle(found, Decision("waiting", decisions.BEING_READ))
             raise NotYet("a person at the provider decides first", provider=read.provider)
-        reading = cases.Reading(read.item, reply.statements[0])
+        reading = cases.Reading(read.name, reply.statements[0])
         return await self._kept(found, reading, reply.exchange, self.clock())
 
+    async def _relative(self, found: cases.Application, name: str) -> str | None:
+        """The office's number of whoever stands in this relation to the applicant, as its own record says today."""
+        relation = self.rules.agency.relation(name)
+        if relation is None:
+            raise NotYet("the office's file relates nobody so", relation=name)
+        async with self.db.read() as connection:
+            applicant = await store.find_person(connection, found.accepted.person)
+            record = await store.find_held(connection, found.accepted.person, relation.item)
+            if applicant is None or record is None:
+                return None
+            related = relation.relatives(record.held.values, applicant.name, applicant.birth_date)
+            numbers = [
+                number
+                for each in related
+                for number in await store.find_people(
+                    connection, str(each["name"]), str(each["birth_date"])
+                )
+                if (theirs := await store.find_held(connection, number, relation.item))
+                and theirs.held.values == record.held.values
+            ]
+        if related and not numbers:
+            raise Returned(decisions.NOT_FOUND, str(related[0]["name"]))
+        if len(numbers) > 1:
+            raise Returned(decisions.FOUND_TWICE, str(related[0]["name"]))
+        return numbers[0] if numbers else None
+
     async def _asked(
-        self, found: cases.Application, read: Read, consent: str | None
+        self, found: cases.Application, person: str, read: Read, consent: str | None
     ) -> InquiryReply:
         async with self.db.read() as connection:
             waiting = await cases.waiting_exchange(
-                connection, found.accepted.application, read.item
+                connection, found.accepted.application, read.name
             )
         request = InquiryRequest(
             provider=str(read.provider),
             affair=str(read.affair),
             item=read.item,
-            people=[found.accepted.person],
+            people=[person],
+            of=read.of,
             consent=consent,
         )
         return await ask(self.neighbours.mesh, request, waiting=waiting)
@@ -250,12 +310,12 @@ class Examination:
         reading: cases.Reading,
         exchange: str | None,
         at: datetime | None,
-    ) -> cases.Reading:
+    ) -> Statement | None:
         async with self.db.begin() as connection:
             await cases.keep_reading(
                 connection, found.accepted.application, reading, exchange=exchange, at=at
             )
-        return reading
+        return reading.statement
 
     def _consent(self, signed: Application, read: Read) -> str | None:
         if not read.by_consent:
@@ -299,7 +359,7 @@ class Examination:
         signed = application.read(accepted.signed.application)
         async with self.db.read() as connection:
             readings = await cases.kept_readings(connection, accepted.application)
-        statements = [each.statement for each in readings if each.statement]
+        statements = _own({each.name: each.statement for each in readings if each.statement})
         decided = Decided(
             answers=await self._told_again(found, signed, statements) if acceptance.applies else {},
             readings={each.item: each.values for each in statements},
@@ -314,3 +374,8 @@ class Examination:
             return self._chosen(signed, await self._told(found, signed), statements)
         except Returned as returned:
             raise NotYet("an answer that could be taken is no longer one") from returned
+
+
+def _own(read: Mapping[str, Statement]) -> list[Statement]:
+    """What was read of the applicant, and not of somebody else: it has no other name than its item's."""
+    return [each for name, each in read.items() if name == each.item]

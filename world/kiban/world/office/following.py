@@ -109,6 +109,8 @@ class Following:
     delay: Callable[[], timedelta]
     hearers: Mapping[str, Hearer]
     """By item, who hears what is told to this office alone."""
+    marks_by: str = ""
+    """Whose word it is that a person is protected: the resident network's."""
     _renewal: datetime | None = None
     """When something is to be subscribed to again."""
 
@@ -220,6 +222,7 @@ class Following:
         async with self.db.begin() as connection:
             if await self._new(connection, heard, statement):
                 await hearer.hear(connection, heard, statement)
+                await self._protect(connection, heard, statement)
 
     async def _follow(self, follow: Follow, heard: Heard) -> None:
         statement = await self._asked(follow.affair, heard)
@@ -232,9 +235,17 @@ class Following:
         async with self.db.begin() as connection:
             if not await self._new(connection, heard, statement):
                 return
+            await self._protect(connection, heard, statement)
             if counts and not await self._outdated(connection, heard, counts):
                 for entry in entries:
                     await self.records.change(connection, heard.person, entry)
+
+    async def _protect(
+        self, connection: AsyncConnection, heard: Heard, statement: Statement | None
+    ) -> None:
+        """What protects a person comes with what is told of them, and is kept together with it."""
+        if statement is not None and heard.provider == self.marks_by:
+            await self.records.protect(connection, heard.person, statement.marks)
 
     async def _new(
         self, connection: AsyncConnection, heard: Heard, statement: Statement | None

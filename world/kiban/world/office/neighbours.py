@@ -14,10 +14,12 @@ from kiban.gateway.contract import (
     ChangeFeed,
     InquiryReply,
     InquiryRequest,
+    PersonReply,
     Receipt,
     Statement,
     SubscriptionReply,
     SubscriptionRequest,
+    TokenUse,
 )
 from kiban.identity.authority.contract import SignatureVerification, SignatureVerificationReply
 from kiban.registry.client import RegistryClient
@@ -59,6 +61,10 @@ class Mesh(News, Protocol):
 
     async def read_own(self, person: str, item: str) -> Statement | None:
         """Give the statement that the gateway makes of the office's own record, with its digest."""
+        ...
+
+    async def use_token(self, use: TokenUse) -> PersonReply:
+        """Learn which of the office's own numbers a token of the authority is about."""
         ...
 
     async def issue_receipt(self, receipt: Receipt) -> None:

@@ -32,6 +32,7 @@ from kiban.world.office.examination import EXAMINE, Examination, Rules
 from kiban.world.office.following import FOLLOW, LONGEST_DELAY, Following, Hearer, Keeper
 from kiban.world.office.granting import Granting
 from kiban.world.office.neighbours import Neighbours
+from kiban.world.office.passing_on import Left, PassingOn, nobody_left
 from kiban.world.office.receipts import TELL, Receipts
 from kiban.world.office.records import ANNOUNCE, NothingToDecide, OfficeRecords
 
@@ -51,6 +52,9 @@ class Office:
         self._handlers: dict[str, Handler] = {}
         self._examination: Examination | None = None
         self._following: Following | None = None
+        self._network = cast.vault.id
+        self.left: Left = nobody_left
+        """Which office somebody has left who is protected; the resident network's office knows."""
         self.keepers: dict[str, Keeper] = {}
         """Who is told of a followed record, by the item that is written, before the office itself keeps it."""
         self.outbox = Outbox(db, store.outbox, self._handlers, clock, poll=POLL)
@@ -60,7 +64,7 @@ class Office:
         self.rules = Rules(
             self.agency,
             forms={
-                each.procedure: answers.read_form(country, each.procedure)
+                each.procedure: answers.read_form(country, each.procedure, agency)
                 for each in self.agency.accepts
             },
             layouts=cast.layouts,
@@ -95,6 +99,7 @@ class Office:
             self.keepers,
             _moment,
             self._hearers(),
+            self._network,
         )
         self._handlers[ANNOUNCE] = self._following.announce
         self._handlers[FOLLOW] = self._following.follow
@@ -107,9 +112,17 @@ class Office:
         }
         for each in self.agency.completes:
             found[each.item] = Departures(
-                each, layouts[each.item], self.records, self._receipts, clock
+                each, layouts[each.item], self.records, self._receipts, clock, self._network
+            )
+        for passage in self.agency.passes_on:
+            found[passage.item] = PassingOn(
+                passage, layouts[passage.item], self.records, self._left
             )
         return found
+
+    async def _left(self, person: str, office: str) -> str | None:
+        """Whoever lives beside the office may say so later than it meets its neighbours."""
+        return await self.left(person, office)
 
     async def run(self) -> None:
         """Examine, tell and follow for ever; cancel to stop."""

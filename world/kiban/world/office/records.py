@@ -6,6 +6,12 @@ it looks as if nothing were held) or marked for a clerk's eye (自動応答不�
 decided for this inquirer and this version of the record.  What was told to one member alone is held for nobody else
 but the person; what has ended is held for nobody.
 
+Whoever is protected from violence (DV等支援措置) has marks, each for itself, and they count before anything else:
+
+* `undisclosed`: what says where the person is goes only to whoever keeps that very record right, and takes the marks
+  over with it; to everybody else nothing is held
+* `no-own-information`: nothing is shown as the person's own, because somebody else may hold the card
+
 A change that is to be announced enters the office's outbox in the transaction that writes it: once for each version.
 
 Refused: a decision on something that nobody asked, or that was decided before.
@@ -21,7 +27,7 @@ from zoneinfo import ZoneInfo
 from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kiban.gateway.contract import AnnouncementRequest, Attributes, Reading
+from kiban.gateway.contract import AnnouncementRequest, Attributes, Mark, Reading
 from kiban.shared import canonical
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database, hold
@@ -30,7 +36,7 @@ from kiban.shared.gathering import Gathering, looking
 from kiban.shared.outbox import Outbox
 from kiban.shared.problems import Problem
 from kiban.world.office import store
-from kiban.world.office.agencies import Agency
+from kiban.world.office.agencies import Agency, Holding
 from kiban.world.office.store import Consultation, Kept
 
 ANNOUNCE = "announce"
@@ -78,27 +84,49 @@ class OfficeRecords:
     def __post_init__(self) -> None:
         self._found = looking(self.db, store.find_records)
 
-    async def read(self, person: str, item: str, *, inquirer: str, at: datetime) -> Reading:
-        """What is held of this item about this person, for this inquirer."""
+    async def read(
+        self, person: str, item: str, *, inquirer: str, at: datetime, affair: str = ""
+    ) -> Reading:
+        """What is held of this item about this person, for this inquirer and affair."""
         holding = self.agency.holding(item)
         if holding is None:
-            return "not-held"
+            return await self._of_the_gateway(person, inquirer)
         kept = await self._found.add((person, item))
         if kept is None or kept.ended or not self._is_for(kept, inquirer):
             return "not-held"
         if inquirer == self.agency.id:
             return kept.held  # the office's own eyes: its flags are for others
-        if kept.flag == "withheld":
+        keeps_it_right = self._keeps_it_right(kept, holding, inquirer, affair)
+        if kept.flag == "withheld" or self._hides(kept, holding, inquirer, keeps_it_right):
             return "withheld"
         if holding.answers == "after-a-clerk" or kept.flag == "no-automatic-answer":
             return await self._after_a_clerk(
                 kept, Consultation(person, item, inquirer, kept.version), at
             )
-        return kept.held
+        return kept.held if keeps_it_right else kept.unmarked
 
     def _is_for(self, kept: Kept, inquirer: str) -> bool:
         """What was told to one member is for that member, for the office itself, and for the person's own eyes."""
         return not kept.told_to or inquirer in {kept.told_to, self.agency.id, self.portal}
+
+    def _keeps_it_right(self, kept: Kept, holding: Holding, inquirer: str, affair: str) -> bool:
+        """Whether the inquirer follows this very record, or was told of it alone: they alone get the marks."""
+        if inquirer == self.portal:
+            return False
+        return kept.told_to == inquirer or (bool(affair) and affair == holding.announces)
+
+    def _hides(self, kept: Kept, holding: Holding, inquirer: str, keeps_it_right: bool) -> bool:
+        """Whether what protects the person hides the record from this inquirer."""
+        marks = kept.held.marks
+        if "no-own-information" in marks and inquirer == self.portal:
+            return True
+        return "undisclosed" in marks and holding.tells_where and not keeps_it_right
+
+    async def _of_the_gateway(self, person: str, inquirer: str) -> Reading:
+        """What the gateway keeps itself, its record of exchanges, tells who asked here: nobody else is to see that."""
+        async with self.db.look() as connection:
+            marks = await store.find_marks(connection, person)
+        return "withheld" if marks and inquirer != self.agency.id else "not-held"
 
     async def _after_a_clerk(self, kept: Kept, asked: Consultation, at: datetime) -> Reading:
         async with self.db.begin() as connection:
@@ -106,7 +134,7 @@ class OfficeRecords:
             decided = await store.find_consultation(connection, asked)
         if decided is None or decided.allowed is None:
             return "waits"
-        return kept.held if decided.allowed else "withheld"
+        return kept.unmarked if decided.allowed else "withheld"
 
     # --- the clerk ----------------------------------------------------------------------------
 
@@ -177,6 +205,24 @@ class OfficeRecords:
         )
         if kept is None or version != kept.version:
             await self.announce(connection, person, entry.item, version)
+
+    async def protect(
+        self, connection: AsyncConnection, person: str, marks: Sequence[Mark]
+    ) -> None:
+        """
+        Protect a person in the caller's transaction, as these marks say; none ends it.
+
+        Who follows a record of theirs is told that it changed, as of any change: the marks come with the answer.
+        """
+        await hold(connection, f"office marks {person}")
+        if set(await store.find_marks(connection, person)) == set(marks):
+            return
+        await store.put_marks(connection, person, marks)
+        for holding in self.agency.holds:
+            kept = await self.lock(connection, person, holding.item)
+            if holding.announces and kept is not None and not kept.ended:
+                await store.renew_version(connection, person, holding.item)
+                await self.announce(connection, person, holding.item, kept.version + 1)
 
     async def lock(self, connection: AsyncConnection, person: str, item: str) -> Kept | None:
         """The record as it is, and nobody else changes it until the caller's transaction ends."""

@@ -27,7 +27,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kiban.gateway.contract import Attributes, Held
+from kiban.gateway.contract import Attributes, Held, Mark
 from kiban.shared import canonical
 from kiban.shared.database import Instant, JSONDocument, in_lots, insert_new
 from kiban.shared.outbox import outbox_table
@@ -43,6 +43,7 @@ people = Table(
     Column("attributes", JSONDocument, nullable=False),
     Column("acquired_at", Instant),
     Column("likeness", String(64)),  # of name and date of birth
+    Column("marks", JSONDocument),  # what protects the person
     Index("office_people_likeness", "likeness"),
 )
 records = Table(
@@ -105,6 +106,33 @@ async def find_person(connection: AsyncConnection, person: str) -> Attributes | 
     return None if found is None else Attributes.model_validate(found)
 
 
+async def find_marks(connection: AsyncConnection, person: str) -> list[Mark]:
+    """What protects a person."""
+    query = select(people.c.marks).where(people.c.person == person)
+    return (await connection.execute(query)).scalar_one_or_none() or []
+
+
+async def find_protected(
+    connection: AsyncConnection, item: str
+) -> list[tuple[str, Attributes, list[Mark]]]:
+    """Everybody who has a record of this item here and whom something protects, with what is known of them."""
+    r = records.c
+    held = select(r.person).where(r.person == people.c.person, r.item == item, r.ended_on.is_(None))
+    query = select(people).where(people.c.marks.is_not(None), held.exists())
+    query = query.order_by(people.c.person)
+    rows = (await connection.execute(query)).all()
+    return [
+        (row.person, Attributes.model_validate(row.attributes), row.marks)
+        for row in rows
+        if row.marks
+    ]
+
+
+async def put_marks(connection: AsyncConnection, person: str, marks: Sequence[Mark]) -> None:
+    here = people.c.person == person
+    await connection.execute(update(people).where(here).values(marks=sorted(marks)))
+
+
 async def without_pseudonym(connection: AsyncConnection) -> dict[str, Attributes]:
     """The people for whom the gateway has not yet obtained the office's pseudonym."""
     query = select(people.c.person, people.c.attributes).where(people.c.acquired_at.is_(None))
@@ -132,11 +160,26 @@ class Kept:
     def ended(self) -> bool:
         return self.ended_on is not None
 
+    @property
+    def unmarked(self) -> Held:
+        """What the record says, and nothing of what protects the person."""
+        return self.held.model_copy(update={"marks": []}) if self.held.marks else self.held
+
 
 async def find_held(connection: AsyncConnection, person: str, item: str) -> Kept | None:
     """The record, unless it has ended."""
     kept = await find_record(connection, person, item)
     return None if kept is None or kept.ended else kept
+
+
+async def held_of(
+    connection: AsyncConnection, item: str
+) -> list[tuple[str, Mapping[str, JsonValue]]]:
+    """What is held of this item about everybody, in the order of their numbers."""
+    r = records.c
+    query = select(r.person, r["values"]).where(r.item == item, r.ended_on.is_(None))
+    rows = await connection.execute(query.order_by(r.person))
+    return [(person, values) for person, values in rows]
 
 
 async def find_record(connection: AsyncConnection, person: str, item: str) -> Kept | None:
@@ -147,20 +190,29 @@ async def find_record(connection: AsyncConnection, person: str, item: str) -> Ke
 async def find_records(
     connection: AsyncConnection, asked: Sequence[tuple[str, str]]
 ) -> list[Kept | None]:
-    """The record of each person and item that is asked for."""
+    """The record of each person and item that is asked for, with what protects the person."""
     items = next(in_lots(item for _, item in asked))
     found: dict[tuple[str, str], Kept] = {}
     for people in in_lots(person for person, _ in asked):
         for row in (await connection.execute(_FIND, {"people": people, "items": items})).mappings():
-            held = Held(values=row["values"], as_of=row["as_of"], version=str(row["version"]))
+            held = Held(
+                values=row["values"],
+                as_of=row["as_of"],
+                version=str(row["version"]),
+                marks=row["marks"] or [],
+            )
             more = (row[each] for each in ("flag", "loaded", "ended_on", "told_to", "made_by"))
             found[row["person"], row["item"]] = Kept(held, row["version"], *more)
     return [found.get(one) for one in asked]
 
 
-_FIND = select(records).where(
-    records.c.person.in_(bindparam("people", expanding=True)),
-    records.c.item.in_(bindparam("items", expanding=True)),
+_FIND = (
+    select(records, people.c.marks)
+    .outerjoin(people, people.c.person == records.c.person)
+    .where(
+        records.c.person.in_(bindparam("people", expanding=True)),
+        records.c.item.in_(bindparam("items", expanding=True)),
+    )
 )
 
 
@@ -204,6 +256,13 @@ def _version(known: Kept | None, values: Mapping[str, JsonValue], as_of: date) -
         return 1
     same = (known.held.values, known.held.as_of) == (dict(values), as_of.isoformat())
     return known.version + (known.ended or not same)
+
+
+async def renew_version(connection: AsyncConnection, person: str, item: str) -> None:
+    """The record says the same, and is to be asked for again."""
+    c = records.c
+    here = (c.person == person) & (c.item == item) & c.ended_on.is_(None)
+    await connection.execute(update(records).where(here).values(version=c.version + 1))
 
 
 async def end_record(connection: AsyncConnection, person: str, item: str, on: date) -> None:

@@ -6,11 +6,19 @@ from typing import Annotated
 from fastapi import Depends, FastAPI
 
 from kiban.gateway.contract import Attributes
-from kiban.identity.authority.contract import CardCertificates, TokenReply
+from kiban.identity.authority.contract import CardCertificates, MandateReply, TokenReply
 from kiban.shared.access import Access, Bearer
 from kiban.shared.membership import SignedCaller
-from kiban.world.vault.contract import CardCertification, SignatureRenewal
+from kiban.world.vault.contract import (
+    CardCertification,
+    MandateEndNotice,
+    MandateNotice,
+    Protection,
+    SignatureRenewal,
+)
+from kiban.world.vault.mandates import Mandates
 from kiban.world.vault.network import ResidentNetwork
+from kiban.world.vault.protections import Protections
 from kiban.world.vault.renewals import Renewals
 
 
@@ -24,6 +32,8 @@ def add_routes(
     app: FastAPI,
     network: Callable[[], ResidentNetwork],
     renewals: Callable[[], Renewals],
+    mandates: Callable[[], Mandates],
+    protections: Callable[[], Protections],
     *,
     members: Access[SignedCaller],
     card_office: Access[None],
@@ -36,6 +46,27 @@ def add_routes(
     ) -> TokenReply:
         """Give a member a token for its pseudonym of the person with these four attributes."""
         return await network().acquire(caller.member.id, attributes)
+
+    @app.post("/mandates", tags=["resident network"])
+    async def tell_mandate(
+        notice: MandateNotice, caller: Annotated[SignedCaller, Depends(members)]
+    ) -> MandateReply:
+        """Take in that somebody may act for a resident of this municipality."""
+        return await mandates().tell_mandate(caller.member.id, notice)
+
+    @app.post("/mandate-ends", tags=["resident network"])
+    async def tell_mandate_end(
+        notice: MandateEndNotice, caller: Annotated[SignedCaller, Depends(members)]
+    ) -> MandateReply:
+        """Take in that a mandate has ended, of which this municipality told."""
+        return await mandates().tell_mandate_end(caller.member.id, notice)
+
+    @app.post("/protections", tags=["resident network"])
+    async def protect(
+        asked: Protection, caller: Annotated[SignedCaller, Depends(members)]
+    ) -> Protection:
+        """Protect somebody from violence, as a municipality's counter was asked to; or no longer."""
+        return await protections().protect(caller.member.id, asked)
 
     @app.post("/card-certificates", tags=["resident network"], dependencies=[Depends(card_office)])
     async def certify_card(asked: CardCertification) -> CardCertificates:

@@ -1,12 +1,34 @@
-"""The resident network, seen from the card office: one method per operation, the same name on both sides."""
+"""The resident network, seen from municipalities and from the card office: a method for each operation."""
 
 from pydantic import BaseModel
 
-from kiban.identity.authority.contract import CardCertificates
+from kiban.identity.authority.contract import CardCertificates, MandateReply
 from kiban.shared import canonical
 from kiban.shared.http import Http
+from kiban.shared.membership import SignedHttp
 from kiban.shared.settings import Secret
-from kiban.world.vault.contract import CardCertification, SignatureRenewal
+from kiban.world.vault.contract import (
+    CardCertification,
+    MandateEndNotice,
+    MandateNotice,
+    SignatureRenewal,
+)
+
+
+class MunicipalityClient:
+    """What a municipality tells the resident network, in its own signed name."""
+
+    def __init__(self, signed: SignedHttp, origin: str) -> None:
+        self._signed = signed
+        self._origin = origin
+
+    async def tell_mandate(self, notice: MandateNotice) -> MandateReply:
+        reply = await self._signed.post(f"{self._origin}/mandates", notice)
+        return reply.read(MandateReply)
+
+    async def tell_mandate_end(self, notice: MandateEndNotice) -> MandateReply:
+        reply = await self._signed.post(f"{self._origin}/mandate-ends", notice)
+        return reply.read(MandateReply)
 
 
 class CardOfficeClient:

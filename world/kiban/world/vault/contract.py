@@ -4,6 +4,9 @@ The resident network's contract: four attributes in, a token out; and certificat
 Beside the operations of its gateway:
 
 * `POST /acquisitions` (members): `gateway.contract.Attributes` → `authority.contract.TokenReply`
+* `POST /mandates`, `POST /mandate-ends` (municipalities): `MandateNotice`, `MandateEndNotice` →
+  `authority.contract.MandateReply`
+* `POST /protections` (municipalities): `Protection` → `Protection`
 * `POST /card-certificates` (the card office alone): `CardCertification` → `authority.contract.CardCertificates`
 * `POST /signature-renewals` (the card office alone): `SignatureRenewal` → `authority.contract.CardCertificates`
 
@@ -12,8 +15,9 @@ Source: DESIGN 5.1 (issue, 取得番号); 住民基本台帳法 第30条の9以�
 
 from pydantic import Field
 
-from kiban.gateway.contract import Attributes
-from kiban.shared.exchanges import Shape
+from kiban.gateway.contract import Attributes, Mark
+from kiban.shared.exchanges import Hex32, Name, Seconds, Shape
+from kiban.shared.mandates import Basis
 from kiban.shared.problems import Problem
 
 
@@ -41,6 +45,21 @@ class LivesElsewhere(Problem):
     slug, title, status = "lives-elsewhere", "The holder lives in another municipality", 403
 
 
+class NotAMunicipality(Problem):
+    slug, title, status = "not-a-municipality", "Only a municipality may tell of this", 403
+
+
+class OldCardInForce(Problem):
+    slug, title, status = "old-card-in-force", "A card from before the protection is in force", 409
+
+
+class Protection(Shape):
+    """Somebody asks a municipality to be protected from violence (支援措置の申出), or no longer; no marks end it."""
+
+    attributes: Attributes = Field(description="as the resident network has them now")
+    marks: list[Mark] = Field(max_length=2)
+
+
 class CardCertification(Shape):
     """The card office has made a card: whose it is, and what its two keys ask to be certified."""
 
@@ -48,6 +67,24 @@ class CardCertification(Shape):
     authentication_request: str = Field(max_length=8_000, description="PKCS#10, DER in base64url")
     signature_request: str | None = Field(default=None, max_length=8_000, description="PKCS#10")
     card_expires: str = Field(pattern=r"^\d{4}-\d{2}-\d{2}$")
+
+
+class MandateNotice(Shape):
+    """A municipality was told that somebody may act for one of its residents (代理の届出)."""
+
+    number: Hex32 = Field(description="drawn by the municipality: the same again is no second one")
+    principal: Attributes
+    proxy: Attributes
+    basis: Basis
+    items: list[Name] = Field(max_length=32)
+    affairs: list[Name] = Field(max_length=16)
+    until: Seconds
+
+
+class MandateEndNotice(Shape):
+    """A municipality was told that a mandate of which it told has ended."""
+
+    number: Hex32
 
 
 class SignatureRenewal(Shape):

@@ -16,8 +16,8 @@ Source: DESIGN 5.1 (issue), 6; 公的個人認証法 第12条 (attributes that c
 """
 
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from cryptography import x509
@@ -46,7 +46,7 @@ from kiban.world.office.conditions import Values
 from kiban.world.people import Persona, Place, person_number
 from kiban.world.vault import residents, store
 from kiban.world.vault.contract import AddressUnclear, CardCertification
-from kiban.world.vault.residents import Resident
+from kiban.world.vault.residents import Resident, fingerprint
 from kiban.world.vault.store import Residents
 
 _NUMBERS = re.compile(r"\d")
@@ -64,6 +64,11 @@ class ResidentNetwork:
     authority: AuthorityClient
     registry: RegistryClient
     clock: Clock
+    latecomers: Mapping[str, Persona] = field(default_factory=dict)
+    """People who are entered when somebody first speaks of them, by what is asked of them."""
+    welcome: Callable[[Persona], None] = lambda _: None
+    """Told of each of them who was entered, so that the network's office serves them from then on."""
+    _welcomed: set[str] = field(default_factory=set)
 
     # --- entering -----------------------------------------------------------------------------
 
@@ -83,6 +88,19 @@ class ResidentNetwork:
             await self.authority.register_resident(await self._registration(resident))
             async with self.db.begin() as connection:
                 await store.note_registered(connection, resident.person, self.clock())
+
+    async def welcome_back(self) -> None:
+        """Take up whoever came late before this process began: an interruption may have left something undone."""
+        async with self.db.read() as connection:
+            known = await self.residents.people(connection)
+        for late in self.latecomers.values():
+            if person_number(self.agency, late.id) in known:
+                self._welcome(late)
+
+    def _welcome(self, late: Persona) -> None:
+        if late.id not in self._welcomed:
+            self._welcomed.add(late.id)
+            self.welcome(late)
 
     async def _registration(self, resident: Resident) -> ResidentRegistration:
         return ResidentRegistration(
@@ -124,12 +142,25 @@ class ResidentNetwork:
         place = await self._place(str(values["address"]))
         async with self.db.begin() as connection:
             await self.residents.change(connection, person, values, place, number)
+        await self.tell_authority(person)
+
+    async def tell_authority(self, person: str) -> None:
+        """
+        Have the authority know the latest attributes, except of whoever is undisclosed.
+
+        It gives them to services that the holder of the card lets it: that is where the card is, not where she is.
+        """
         resident = await self._resident(person)
-        while True:
+        while not await self.is_undisclosed(person):
             await self.authority.change_attributes(await self._registration(resident))
             told, resident = resident, await self._resident(person)
             if told.attributes == resident.attributes:
                 return
+
+    async def is_undisclosed(self, person: str) -> bool:
+        async with self.db.look() as connection:
+            protected = await store.find_protection(connection, person)
+        return protected is not None and protected.undisclosed
 
     async def _resident(self, person: str) -> Resident:
         async with self.db.look() as connection:
@@ -172,15 +203,21 @@ class ResidentNetwork:
 
     async def acquire(self, bearer: str, attributes: Attributes) -> TokenReply:
         """A token with which this member learns its pseudonym for this person; steps 1 to 3."""
-        resident = await self.the_one(attributes)
+        resident = await self.the_one(attributes, bearer)
         return await self.authority.issue_acquisition(
             AcquisitionRequest(resident_record_code=resident.code.reveal(), bearer=bearer)
         )
 
-    async def the_one(self, attributes: Attributes) -> Resident:
-        """The one resident who has these four attributes."""
+    async def the_one(self, attributes: Attributes, office: str | None = None) -> Resident:
+        """The one resident who has these four attributes; for an office nobody is there whom it may not find."""
+        late = self.latecomers.get(fingerprint(attributes))
+        if late is not None and late.id not in self._welcomed:
+            await self.enter([late])
+            await self.register()
+            self._welcome(late)
         async with self.db.read() as connection:
-            return residents.the_one(await self.residents.matching(connection, attributes))
+            found = await self.residents.matching(connection, attributes, office)
+        return residents.the_one(found)
 
     # --- cards --------------------------------------------------------------------------------
 
@@ -248,6 +285,11 @@ class ResidentNetwork:
             )
             async with self.db.begin() as connection:
                 await store.note_ended(connection, certificate.number, self.clock())
+
+
+def latecomers(people: Iterable[Persona]) -> dict[str, Persona]:
+    """People by what is asked of them, so that they can be entered then."""
+    return {fingerprint(persona.attributes()): persona for persona in people}
 
 
 def _begins(text: str, town: Town) -> bool:

@@ -66,12 +66,17 @@ class Renewals:
         )
 
     async def _check_visitor(self, resident: Resident, asked: SignatureRenewal) -> None:
-        """Return silently if the card is that of the visitor, who lives here."""
+        """
+        Return silently if the card is that of the visitor, who lives here.
+
+        A card alone does not tell whose counter is the right one of somebody undisclosed: another may hold it.
+        """
         if asked.visitor is not None:
             visitor = await self.network.the_one(asked.visitor)
             if visitor.person != resident.person:
                 raise CardOfSomebodyElse("the counter began the renewal for somebody else")
-        if resident.place.municipality != asked.municipality:
+        hidden = asked.visitor is None and await self.network.is_undisclosed(resident.person)
+        if hidden or resident.place.municipality != asked.municipality:
             raise LivesElsewhere(
                 "a signature certificate is renewed where its holder lives",
                 sent=asked.municipality,

@@ -27,8 +27,15 @@ from sqlalchemy import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kiban.gateway.contract import Attributes
-from kiban.shared.database import Blob, Instant, JSONDocument, hold, insert_new
+from kiban.gateway.contract import Attributes, Mark
+from kiban.shared.database import (
+    Blob,
+    Instant,
+    JSONDocument,
+    hold,
+    insert_new,
+    insert_or_renew,
+)
 from kiban.shared.identifiers import MyNumber, ResidentRecordCode
 from kiban.shared.keyring import Wrapping
 from kiban.world.office.conditions import Values
@@ -55,6 +62,13 @@ residents = Table(
     Column("registered_at", Instant),
     Column("changed", _NUMBER, nullable=False, server_default="0"),
 )
+mandates = Table(
+    "vault_mandates",
+    metadata,
+    Column("number", String(32), primary_key=True),
+    Column("teller", String(63), nullable=False),
+    Column("at", Instant, nullable=False),
+)
 certificates = Table(
     "vault_certificates",
     metadata,
@@ -65,6 +79,16 @@ certificates = Table(
     Column("issued_at", Instant, nullable=False),
     Column("ended_at", Instant),
     UniqueConstraint("authority", "serial", name="vault_certificates_once"),
+)
+protections = Table(
+    "vault_protections",
+    metadata,
+    Column("person", String(64), primary_key=True),
+    Column("office", String(63), nullable=False),  # where it was asked for
+    Column("left", String(63)),  # whose resident the person was then
+    Column("undisclosed", Boolean, nullable=False),
+    Column("no_own_information", Boolean, nullable=False),
+    Column("asked_at", Instant, nullable=False),
 )
 
 
@@ -138,14 +162,24 @@ class Residents:
         return self._resident((await connection.execute(query)).one())
 
     async def matching(
-        self, connection: AsyncConnection, attributes: Attributes
+        self, connection: AsyncConnection, attributes: Attributes, office: str | None = None
     ) -> Sequence[Resident]:
-        """Those who have exactly these four attributes; two are enough to know that it is unclear."""
-        c = residents.c
-        return await self._found(
-            connection,
-            select(residents).where(c.fingerprint == fingerprint(attributes)).limit(2),
-        )
+        """
+        Those who have exactly these four attributes; two are enough to know that it is unclear.
+
+        Nobody undisclosed is among them for any office but that where protection was asked for: else whoever guesses
+        an address could try it.  One query says so, so that it takes no longer either.
+        """
+        c, p = residents.c, protections.c
+        query = select(residents).where(c.fingerprint == fingerprint(attributes))
+        if office is not None:
+            hidden = select(p.person).where(p.person == c.person, p.undisclosed, p.office != office)
+            query = query.where(~hidden.exists())
+        return await self._found(connection, query.limit(2))
+
+    async def people(self, connection: AsyncConnection) -> set[str]:
+        """Everybody who was entered, as the network calls them."""
+        return set((await connection.execute(select(residents.c.person))).scalars())
 
     async def unregistered(self, connection: AsyncConnection) -> Sequence[Resident]:
         """Those whom the authority does not know yet."""
@@ -196,6 +230,30 @@ async def note_certificate(
 
 
 @dataclass(frozen=True, slots=True)
+class Told:
+    """Which municipality told of a mandate, and when."""
+
+    teller: str
+    at: datetime
+
+
+async def note_mandate(connection: AsyncConnection, number: str, teller: str, at: datetime) -> Told:
+    """Keep who told of a mandate first, and when; that one is given back."""
+    row = {"number": number, "teller": teller, "at": at}
+    await connection.execute(insert_new(mandates).values(row))
+    told = await find_mandate(connection, number)
+    if told is None:
+        raise LookupError("a mandate was noted and is not there")
+    return told
+
+
+async def find_mandate(connection: AsyncConnection, number: str) -> Told | None:
+    query = select(mandates.c.teller, mandates.c.at).where(mandates.c.number == number)
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else Told(row.teller, row.at)
+
+
+@dataclass(frozen=True, slots=True)
 class Given:
     """To whom a certificate was given, and whether it was ended from here."""
 
@@ -222,3 +280,43 @@ async def open_certificates(connection: AsyncConnection, person: str) -> list[Ce
 async def note_ended(connection: AsyncConnection, number: int, at: datetime) -> None:
     here = certificates.c.number == number
     await connection.execute(update(certificates).where(here).values(ended_at=at))
+
+
+# --- protection -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Protected:
+    """Who is protected from violence: since when, by which of the two flags, and where it was asked for."""
+
+    office: str
+    left: str | None
+    undisclosed: bool
+    no_own_information: bool
+    asked_at: datetime
+
+    @property
+    def marks(self) -> list[Mark]:
+        found: list[Mark] = ["undisclosed"] if self.undisclosed else []
+        return [*found, "no-own-information"] if self.no_own_information else found
+
+
+async def find_protection(connection: AsyncConnection, person: str) -> Protected | None:
+    c = protections.c
+    query = select(c.office, c.left, c.undisclosed, c.no_own_information, c.asked_at)
+    row = (await connection.execute(query.where(c.person == person))).one_or_none()
+    return None if row is None else Protected(*row)
+
+
+async def put_protection(connection: AsyncConnection, person: str, protected: Protected) -> None:
+    put = insert_or_renew(
+        protections, ["person"], ["office", "left", "undisclosed", "no_own_information", "asked_at"]
+    )
+    await connection.execute(put.values(person=person, **asdict(protected)))
+
+
+async def has_card_of_before(connection: AsyncConnection, person: str, at: datetime) -> bool:
+    """Whether a certificate on a card that was given out before this time was not ended from here."""
+    c = certificates.c
+    query = select(c.number).where(c.person == person, c.ended_at.is_(None), c.issued_at <= at)
+    return (await connection.execute(query.limit(1))).first() is not None

@@ -1,4 +1,4 @@
-"""The bank knows its customers by a name of its own, and what they agreed to; nothing else."""
+"""A company knows its customers by a name of its own, and what they agreed to; nothing else."""
 
 from datetime import timedelta
 
@@ -6,9 +6,11 @@ import pytest
 import sqlalchemy as sa
 
 from kiban.world import cast
-from kiban.world.bank import customers
 from kiban.world.browser import Browser
 from kiban.world.citizen import Citizen
+from kiban.world.companies import customers
+from kiban.world.companies.catalogue import COMPANIES
+from kiban.world.companies.following import EVERY
 
 PEOPLE = cast.load_checked(cast.shipped_country()).people
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -147,3 +149,30 @@ async def test_a_login_that_takes_too_long_is_begun_anew(citizen, bank, same_cou
     page = await hanako.browser.open(f"{bank}/callback?code=x&state=y")
 
     assert page.status == 403
+
+
+async def test_each_company_has_its_own_name_for_the_person(citizen, same_country):
+    hanako = citizen("hanako")
+
+    subjects = {
+        (await hanako.logs_in_at(same_country.origin(kind))).part("subject").text
+        for kind in COMPANIES
+    }
+
+    assert len(subjects) == len(COMPANIES)
+
+
+async def test_who_ends_the_consent_is_followed_no_more(citizen, same_country):
+    maria = citizen("maria")
+    water = same_country.origin("water")
+    await maria.logs_in_at(water)
+    await maria.browser.open(f"{same_country.origin('login')}/consents/enter")
+    await maria.holds_up_card()
+    await maria.browser.submit("end")
+    same_country.clock.advance(EVERY)
+
+    await same_country.settles()
+
+    page = await maria.browser.open(f"{water}/")
+    assert page.part("ended")
+    assert not page.parts("follows")

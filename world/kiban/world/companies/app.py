@@ -1,14 +1,16 @@
 """
-The bank's pages: a first page, a login that goes through the card, and what the bank was given.
+A company's pages: a first page, a login that goes through the card, and what the company was given.
 
-1. `/login` begins an attempt and sends the browser to login, for scope `openid name address`
-2. the person logs in at the card and agrees that name and address are given
+1. `/login` begins an attempt and sends the browser to login, for scope `openid name address offline_access`
+2. the person logs in at the card and agrees that name and address are given, also later
 3. `/callback` takes the attempt up, redeems the code, reads what was agreed to and opens a session
+4. from then on the company asks whether something has changed, until the person ends her consent
 
 Refused: a return that this browser did not begin, a login that was declined, a form from elsewhere.
 Source: the digital authentication app's public contract for relying parties.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Annotated
@@ -28,45 +30,55 @@ from kiban.shared.database import Database
 from kiban.shared.http import Http
 from kiban.shared.keyring import Wrapping
 from kiban.shared.pages import Pages
+from kiban.shared.problems import Unexplained
 from kiban.shared.settings import Secret
-from kiban.world.bank import customers
-from kiban.world.bank.customers import LOGIN_LASTS, SESSION_LASTS, Counter
-from kiban.world.bank.settings import BankSettings
+from kiban.world.companies import customers
+from kiban.world.companies.catalogue import COMPANIES
+from kiban.world.companies.customers import LOGIN_LASTS, SESSION_LASTS, Counter
+from kiban.world.companies.following import Following
+from kiban.world.companies.settings import CompanySettings
 
-SCOPE = "openid name address"
+SCOPE = "openid name address offline_access"
 
 
-def create_app(settings: BankSettings, *, db: Database, http: Http, clock: Clock) -> FastAPI:
-    """The bank as an application."""
+def create_app(settings: CompanySettings, *, db: Database, http: Http, clock: Clock) -> FastAPI:
+    """A company as an application."""
+    login = LoginClient(
+        http, settings.login_issuer, settings.client_id, _key(settings.client_key), clock
+    )
+    following = Following(db, login, Wrapping(settings.secret), clock)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        await db.migrate("kiban.world.bank")
-        yield
+        await db.migrate("kiban.world.companies")
+        rounds = asyncio.create_task(following.run(), name=f"{settings.kind} follows its customers")
+        try:
+            yield
+        finally:
+            rounds.cancel()
+            await asyncio.gather(rounds, return_exceptions=True)
 
-    pages = Pages("kiban.world.bank")
+    pages = Pages("kiban.world.companies")
     app = service(
-        "Akitsu Bank (SIMULATED)",
-        role="bank",
+        COMPANIES[settings.kind]["en"],
+        role=settings.kind,
         clock=clock,
         lifespan=lifespan,
         pages=pages,
         operator_key=settings.operator_key.reveal(),
     )
-    login = LoginClient(
-        http, settings.login_issuer, settings.client_id, _key(settings.client_key), clock
-    )
+    app.state.following = following
     _login_routes(app, settings, db, login, clock)
     _session_routes(app, settings, db, pages, clock)
     return app
 
 
 def _login_routes(
-    app: FastAPI, settings: BankSettings, db: Database, login: LoginClient, clock: Clock
+    app: FastAPI, settings: CompanySettings, db: Database, login: LoginClient, clock: Clock
 ) -> None:
     counter = Counter(Wrapping(settings.secret))
-    visit = Cookie("bank-login", settings.origin)
-    session = Cookie("bank", settings.origin)
+    visit = Cookie(f"{settings.kind}-login", settings.origin)
+    session = Cookie(settings.kind, settings.origin)
 
     @app.get("/login", dependencies=[Depends(anyone)], include_in_schema=False)
     async def begin_login() -> Response:
@@ -82,9 +94,11 @@ def _login_routes(
         async with db.begin() as connection:
             attempt = await counter.end(connection, visit.read(request), clock())
         person = await login.redeem(login.returned(attempt, request.query_params), attempt)
-        info = await login.userinfo(person.access_token)
+        given = await login.userinfo_since(person.access_token, "")
+        if given is None:
+            raise Unexplained("login says that nothing has changed, and nothing was given before")
         async with db.begin() as connection:
-            token = await customers.welcome(connection, info, clock())
+            token = await counter.welcome(connection, given, person.refresh_token, clock())
         response = RedirectResponse("/", 303)
         visit.drop(response)
         session.put(response, token, lasts=SESSION_LASTS)
@@ -92,9 +106,10 @@ def _login_routes(
 
 
 def _session_routes(
-    app: FastAPI, settings: BankSettings, db: Database, pages: Pages, clock: Clock
+    app: FastAPI, settings: CompanySettings, db: Database, pages: Pages, clock: Clock
 ) -> None:
-    session = Cookie("bank", settings.origin)
+    session = Cookie(settings.kind, settings.origin)
+    company = COMPANIES[settings.kind]
     csrf = CSRF(settings.secret.reveal().encode())
 
     @app.get("/", dependencies=[Depends(anyone)], include_in_schema=False)
@@ -103,9 +118,11 @@ def _session_routes(
         async with db.read() as connection:
             customer = await customers.customer(connection, token, clock())
         if customer is None:
-            return pages.page(request, "welcome.html")
+            return pages.page(request, "welcome.html", company=company)
         leaving = csrf.token(token or "")
-        return pages.page(request, "customer.html", customer=customer, csrf=leaving)
+        return pages.page(
+            request, "customer.html", company=company, customer=customer, csrf=leaving
+        )
 
     @app.post("/leave", dependencies=[Depends(anyone)], include_in_schema=False)
     async def leave(request: Request, csrf_token: Annotated[str, Form(alias="csrf")]) -> Response:
@@ -121,5 +138,5 @@ def _session_routes(
 def _key(pem: Secret) -> ec.EllipticCurvePrivateKey:
     key = load_pem_private_key(pem.reveal().encode(), None)
     if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise TypeError("the bank's key is on P-256")
+        raise TypeError("a company's key is on P-256")
     return key
