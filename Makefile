@@ -10,7 +10,7 @@ LOCK   := uv pip compile --quiet --universal --generate-hashes --no-header --no-
 # Whoever starts is spared compiling what another process has compiled: it takes longer than all else that a start takes.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help demo up test kills check contracts bench lock clean
+.PHONY: help demo up test suite kills check contracts bench lock clean
 
 help:  ## these lines
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:[^#]*## */\t/' | expand -t 12
@@ -21,8 +21,11 @@ demo: $(VENV)/run  ## run the main job once, in the terminal, step by step
 up: $(VENV)/run  ## start the country and keep it running
 	$(BIN)/kiban up
 
-test: check  ## lint, types and the whole suite
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+test: $(VENV)/dev  ## lint, types and the whole suite
+	$(MAKE) --jobs 2 check suite
+
+suite: $(VENV)/dev  ## the whole suite alone
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 kills: $(VENV)/dev  ## kill each role, a process of its own, at each step of every story
 	KIBAN_REQUIRE=kills $(BIN)/python -m pytest -n 2 tests/stories/test_role_kills.py
@@ -58,6 +61,8 @@ $(VENV)/run: requirements.lock pyproject.toml | $(VENV)/python
 	$(PIP) --no-build-isolation -e .
 	touch $@
 
-$(VENV)/dev: requirements-dev.lock $(VENV)/run
+# With it comes everything that is needed to run.
+$(VENV)/dev: requirements-dev.lock pyproject.toml | $(VENV)/python
 	$(PIP) --require-hashes -r requirements-dev.lock
-	touch $@
+	$(PIP) --no-build-isolation -e .
+	touch $(VENV)/run $@

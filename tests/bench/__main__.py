@@ -17,7 +17,17 @@ from pathlib import Path
 
 import uvloop
 
-from tests.bench import conversions, fanout, form, growth, inquiries, moving, startup, status
+from tests.bench import (
+    conversions,
+    fanout,
+    form,
+    growth,
+    inquiries,
+    moving,
+    nation,
+    startup,
+    status,
+)
 from tests.bench.machine import machine
 from tests.bench.measure import Row, Section
 from tests.bench.plan import Plan
@@ -37,6 +47,10 @@ async def _startup(plan: Plan, place: Path) -> list[Section]:
 
 async def _form(plan: Plan, place: Path) -> list[Section]:
     return [await form.run(plan, place)]
+
+
+async def _nation(plan: Plan, place: Path) -> list[Section]:
+    return [await nation.run(plan, place)]
 
 
 async def _moving(plan: Plan, place: Path) -> list[Section]:
@@ -60,6 +74,7 @@ PARTS: dict[str, Part] = {
     "startup": _startup,
     "form": _form,
     "moving": _moving,
+    "nation": _nation,
 }
 
 

@@ -96,7 +96,7 @@ async def run(plan: Plan, server: Postgres, place: Path) -> list[Section]:
 
 async def _single(plan: Plan, country: Deployment, desk: Desk) -> Section:
     section = Section("complete inquiries, each about one person")
-    for tasks in (1, 16, 64, 256):
+    for tasks in (1, 16, 64, 192, 256):
         with country.recording():
             found = await _measured(plan, country, desk, tasks)
         section.rows.append(found.row(f"{tasks} at a time"))

@@ -51,14 +51,14 @@ class Awake:
 
 
 @contextmanager
-def waking(data: Path, port_base: int, country: Path | None = None) -> Iterator[Awake]:
+def waking(data: Path, port_base: int, *words: str) -> Iterator[Awake]:
     """Run `kiban up` until the block ends."""
     file = data.parent / "ready.json"
     file.unlink(missing_ok=True)
     command = [
         *(sys.executable, "-m", "kiban.deploy", "up"),
         *("--data", str(data), "--port-base", str(port_base), "--ready-file", str(file)),
-        *(("--country", str(country)) if country else ()),
+        *words,
     ]
     began = time.monotonic()
     with (data.parent / "up.log").open("w") as log:
@@ -91,7 +91,7 @@ def run(plan: Plan, place: Path) -> Section:
             woken.append(awake)
     if not plan.quick:
         country = _with_toys(place / "toys")
-        with waking(place / "more", ports, country) as more:
+        with waking(place / "more", ports, "--country", str(country)) as more:
             section.rows.append(more.row(f"a new country with {TOYS} municipalities more"))
             section.notes.append(_each(more, woken[0]))
     return section

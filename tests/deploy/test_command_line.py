@@ -32,7 +32,7 @@ def test_data_of_another_country_is_refused(tmp_path, capsys):
 
 def test_a_country_with_mistakes_is_not_started(tmp_path, capsys):
     country = copied_country(tmp_path)
-    line = change(country, "law/child-allowance.toml", 'item = "income"', 'item = "outcome"')
+    line = change(country, "law/child-allowance.toml", 'item = "bank-account"', 'item = "account"')
 
     status = main(["up", "--data", str(tmp_path / "data"), "--country", str(country)])
 

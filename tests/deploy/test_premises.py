@@ -85,6 +85,38 @@ def test_a_container_makes_no_secret(tmp_path):
         inside.secret("role-bank")
 
 
+def test_what_is_not_the_countrys_stays_where_it_is(tmp_path):
+    settled(tmp_path)
+    thesis = tmp_path / "thesis.sqlite"
+    thesis.touch()
+    (tmp_path / f"{ROLES[0]}.sqlite-wal").touch()
+
+    assert premises.forget(tmp_path)
+
+    assert list(tmp_path.iterdir()) == [thesis]
+
+
+def test_a_foreign_file_by_the_name_of_the_deed_is_no_country(tmp_path):
+    (tmp_path / premises.DEED).write_text("hi")
+
+    with pytest.raises(premises.PremisesUnreadable):
+        premises.forget(tmp_path)
+
+    assert (tmp_path / premises.DEED).read_text() == "hi"
+
+
+def test_a_country_in_which_somebody_lives_is_not_forgotten(tmp_path):
+    settled(tmp_path)
+    with (
+        premises.lived_in(tmp_path),
+        premises.lived_in(tmp_path),
+        pytest.raises(premises.CountryRuns),
+    ):
+        premises.forget(tmp_path)
+
+    assert premises.forget(tmp_path)
+
+
 def test_only_a_directory_that_holds_a_country_is_removed(tmp_path):
     other, ours = tmp_path / "photographs", tmp_path / "data"
     other.mkdir()

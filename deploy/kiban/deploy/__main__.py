@@ -19,6 +19,7 @@ COMMANDS = (
     "demo",
     "serve",
     "check",
+    "country",
     "login",
     "reset",
     "prepare",

@@ -2,7 +2,7 @@
 Clients: the relying parties of this deployment, their keys, and login's document of them.
 
 In real life each makes its own key and registers the public half.  Here deploy makes them all, because somebody must
-before anything runs; the private half goes to its owner alone, and of the demo client's to the ready file.  Login
+before anything runs; the private half goes to its owner, and to the ready file.  Login
 has the public halves.
 
 SIMULATED: these relying parties were examined by nobody.
@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from kiban.deploy import keys
 from kiban.deploy.house import House
 from kiban.deploy.premises import Premises
-from kiban.identity.login import jwks
 from kiban.identity.login.contract import ATTRIBUTES, ClientRegistration
-from kiban.shared import encoding
+from kiban.portal.contract import FrontRegistration
+from kiban.shared import encoding, jwks
 from kiban.shared.settings import Secret
+from kiban.world.companies.catalogue import COMPANIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +36,25 @@ class RelyingParty:
 
 def of(house: House) -> list[RelyingParty]:
     """Name everybody who may send a person to login."""
-    portal, bank = house.origin("portal"), house.origin("bank")
+    portal = house.origin("portal")
     return [
         RelyingParty(
             "portal",
             {"ja": "市民ポータル", "en": "Citizens' portal"},
             f"{portal}/callback",
             portal,
-            ("pseudonym", "sign", "approve"),
+            ("pseudonym", "mandates", "sign", "approve"),
             house.country.portal,
         ),
-        RelyingParty(
-            "bank",
-            {"ja": "あきつ銀行（模擬）", "en": "Akitsu Bank (SIMULATED)"},
-            f"{bank}/callback",
-            bank,
-            ATTRIBUTES,
+        *(
+            RelyingParty(
+                kind,
+                dict(name),
+                f"{house.origin(kind)}/callback",
+                house.origin(kind),
+                (*ATTRIBUTES, "offline_access"),
+            )
+            for kind, name in COMPANIES.items()
         ),
         RelyingParty(
             "demo",
@@ -82,6 +86,59 @@ def public_jwk(premises: Premises, client: str) -> dict[str, str]:
 def registrations(house: House) -> str:
     """Write login's document of clients: public keys alone."""
     return json.dumps([_registration(house.premises, each).model_dump() for each in of(house)])
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """One private front of the portal."""
+
+    id: str
+    name: dict[str, str]
+    home: str
+    redirect_uri: str
+
+
+def fronts(house: House) -> list[Front]:
+    """Name every private program that may ask to act within a person's visit."""
+    mover = house.origin("mover")
+    return [
+        Front(
+            "mover",
+            {"ja": "つばめ引越し（模擬）", "en": "Tsubame Moves (SIMULATED)"},
+            f"{mover}/move",
+            f"{mover}/callback",
+        ),
+        Front(
+            "demo",
+            {"ja": "接続試験用フロント（模擬）", "en": "Integrator's front (SIMULATED)"},
+            "http://localhost:3000/",
+            "http://localhost:3000/callback",
+        ),
+    ]
+
+
+def front_registrations(house: House) -> str:
+    """Write the portal's document of private fronts: public keys alone."""
+    registered = (
+        FrontRegistration.model_validate(
+            {
+                "client_id": each.id,
+                "name": each.name,
+                "home": each.home,
+                "redirect_uris": [each.redirect_uri],
+                "jwks": {"keys": [public_jwk(house.premises, each.id)]},
+            }
+        )
+        for each in fronts(house)
+    )
+    return json.dumps([each.model_dump() for each in registered])
+
+
+def companies(house: House) -> str:
+    """Write the moving site's list of companies."""
+    return json.dumps(
+        [{"name": dict(name), "home": f"{house.origin(kind)}/"} for kind, name in COMPANIES.items()]
+    )
 
 
 def private_jwk(pem: Secret) -> dict[str, str]:

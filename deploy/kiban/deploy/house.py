@@ -7,13 +7,14 @@ Source: DESIGN 7.
 """
 
 import ssl
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
 from kiban.deploy import premises as premises_
-from kiban.deploy.premises import Premises, file_name
+from kiban.deploy.premises import HALL, Premises, file_name
 from kiban.mesh import country as mesh_country
 from kiban.mesh import witnessing
 from kiban.mesh.country import Country
@@ -22,12 +23,15 @@ from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.http import AiohttpHttp, Http
 from kiban.shared.settings import Secret
+from kiban.world.companies.catalogue import COMPANIES
 
 Settings = TypeVar("Settings")
 
 OFFICES = ("authority", "registry", "core", "login")
 CHANGES = "changes"
-FRONTS = ("portal", "cards", "bank")
+CROWD = 20
+"""As many members of a kind have an address, and a process' attention, each of their own."""
+FRONTS = ("portal", "cards", *COMPANIES, "mover")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,19 @@ class Settled:
 
     @property
     def roles(self) -> list[str]:
-        return role_names(self.country)
+        """Every role that runs from the beginning, in order of dependence."""
+        names = role_names(self.country)
+        asleep = {role_of(self.country, member) for member in self.asleep}
+        awake = [name for name in names if name not in asleep]
+        if not asleep:
+            return awake
+        front = awake.index(FRONTS[0])
+        return [*awake[:front], HALL, *awake[front:]]
+
+    @property
+    def asleep(self) -> list[str]:
+        """The members that share the hall's door, and sleep until somebody speaks to them."""
+        return [each for each in sorted(self.country.agencies) if self.premises.shares_door(each)]
 
     def counter_origin(self, member: str) -> str:
         """Say where browsers find a municipality's counter: its gateway's door, by a host name of its own."""
@@ -74,11 +90,24 @@ class House:
     def counter_origin(self, member: str) -> str:
         return self.settled.counter_origin(member)
 
+    def key_seed(self, member: str) -> Secret:
+        """From which the keys of a member follow that is certified asleep; of any other nothing does."""
+        return (
+            self.premises.of_member("keys", member)
+            if self.premises.shares_door(member)
+            else Secret("")
+        )
+
     def database(self, role: str) -> Database:
         """Open the database of a role, once."""
         if role not in self._databases:
             self._databases[role] = self.open_database(role)
         return self._databases[role]
+
+    async def release(self, role: str) -> None:
+        """Close the database of a role that is not needed now; it can be opened again."""
+        if opened := self._databases.pop(role, None):
+            await opened.close()
 
     def settings(self, cls: type[Settings], role: str, **wired: str | Secret) -> Settings:
         """Fill a role's settings: what every role has, what it is wired to, what the environment overrides."""
@@ -121,11 +150,16 @@ def role_of(country: Country, member: str) -> str:
     return CHANGES if member == country.change_office else f"gateway:{member}"
 
 
-def settle(data: Path, folder: Path, port_base: int | None = None) -> Settled:
-    """Read the country and move into the data directory."""
+def settle(
+    data: Path, folder: Path, port_base: int | None = None, *, crowd: int = CROWD
+) -> Settled:
+    """Read the country and move into the data directory; of a kind with more than `crowd` members all share a door."""
     country = mesh_country.load(folder)
-    roles = role_names(country)
-    place = premises_.settle(data, country=country.id, roles=roles, port_base=port_base)
+    sizes = Counter(agency.domain for agency in country.agencies.values())
+    hall = [each.id for each in country.agencies.values() if sizes[each.domain] > crowd]
+    doors = {role_of(country, member) for member in hall}
+    roles = [role for role in role_names(country) if role not in doors]
+    place = premises_.settle(data, country=country.id, roles=roles, port_base=port_base, hall=hall)
     return Settled(place, folder, country)
 
 

@@ -6,19 +6,21 @@ only its owner may read.  An origin once given never changes, because issuer nam
 it; a role that is new gets the next free port.  In a container the secrets are mounted, nothing is made, and a
 secret that is not there is a refusal.
 
-Refused: another country's data, another port base than the stored one, a secret that is missing where none is made.
+Refused: another country's data, another port base than the stored one, a secret that is missing where none is made,
+to forget a country that runs.
 Source: DESIGN 7.
 """
 
+import fcntl
 import hashlib
 import hmac
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -27,14 +29,20 @@ from kiban.shared.settings import Secret
 
 PORT_BASE = 8700
 LAST_PORT = 65_535
+HALL = "hall"
+"""The role that answers for members who share one door."""
 HOST_NAMES = {
     "portal": "portal.localhost",
     "login": "login.localhost",
     "cards": "card.localhost",
     "bank": "bank.localhost",
+    "electricity": "electricity.localhost",
+    "water": "water.localhost",
+    "mover": "mover.localhost",
 }
 """What a browser opens has a name of its own, because cookies ignore ports."""
 DEED = "premises.json"
+SECRETS = "secrets"
 
 
 class OtherCountry(Problem):
@@ -43,6 +51,10 @@ class OtherCountry(Problem):
 
 class OtherPorts(Problem):
     slug, title, status = "other-ports", "This country lives at other ports", 409
+
+
+class CountryRuns(Problem):
+    slug, title, status = "country-runs", "The country still runs", 409
 
 
 class SecretMissing(Problem):
@@ -77,12 +89,23 @@ class Premises:
 
     def member_secret(self, member: str) -> Secret:
         """What a member shows to be certified: derived, so that the authority keeps one secret for all."""
+        if self.shares_door(member):
+            return self._derived("enrolment", member)
+        return self.secret(f"member-{member}", lambda: self._derived("enrolment", member).reveal())
 
-        def derived() -> str:
-            key = self.secret("enrolment").reveal().encode()
-            return hmac.new(key, member.encode(), hashlib.sha256).hexdigest()
+    def of_member(self, kind: str, member: str) -> Secret:
+        """A secret of this kind that one member has: a file, or of one that shares a door derived from theirs all."""
+        name = f"{kind}-{member}"
+        return self._derived(HALL, name) if self.shares_door(member) else self.secret(name)
 
-        return self.secret(f"member-{member}", derived)
+    def shares_door(self, member: str) -> bool:
+        """Whether this member's gateway is one of those in the hall."""
+        hall, own = self.origins.get(HALL), self.origins.get(f"gateway:{member}")
+        return hall is not None and own is not None and port_of(hall) == port_of(own)
+
+    def _derived(self, name: str, of: str) -> Secret:
+        key = self.secret(name).reveal().encode()
+        return Secret(hmac.new(key, of.encode(), hashlib.sha256).hexdigest())
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,19 +123,33 @@ def file_name(role: str) -> str:
 
 
 def settle(
-    place: Path, *, country: str, roles: Iterable[str], port_base: int | None = None
+    place: Path,
+    *,
+    country: str,
+    roles: Iterable[str],
+    port_base: int | None = None,
+    hall: Collection[str] = (),
 ) -> Premises:
-    """Move in: keep what the directory says, add what is new, refuse what does not fit."""
+    """
+    Move in: keep what the directory says, add what is new, refuse what does not fit.
+
+    The gateways of members in the `hall` share its port, each by a host name of its own.
+    """
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (place / "secrets").mkdir(mode=0o700, exist_ok=True)
+        (place / SECRETS).mkdir(mode=0o700, exist_ok=True)
         deed = _read(place / DEED) or _Deed(country, port_base or PORT_BASE, {})
         _check(deed, place, country, port_base)
         origins = _with_new(deed, roles)
+        if hall:
+            origins = _with_new(replace(deed, origins=origins), [HALL])
+            port = port_of(origins[HALL])
+            doors = {f"gateway:{member}": f"http://{member}.localhost:{port}" for member in hall}
+            origins = doors | origins
         _write(place / DEED, _Deed(country, deed.port_base, origins))
     except OSError as error:
         raise PremisesUnreadable(f"{place}: {error.strerror}") from error
-    return Premises(place, place / "secrets", origins)
+    return Premises(place, place / SECRETS, origins)
 
 
 def mounted(place: Path, mounted_secrets: Path) -> Premises:
@@ -126,12 +163,54 @@ def mounted(place: Path, mounted_secrets: Path) -> Premises:
     return Premises(place, mounted_secrets, deed.origins, making=False)
 
 
+def stands(place: Path) -> bool:
+    """Whether a country has moved in here."""
+    return (place / DEED).is_file()
+
+
 def forget(place: Path) -> bool:
-    """Remove a deployment's data; only a directory that holds one."""
-    if not (place / DEED).is_file():
+    """Remove a deployment's data, and whatever else lies there leave; refused while the country runs."""
+    deed = _read(place / DEED)
+    if deed is None:
         return False
-    shutil.rmtree(place)
+    with _locked(place, fcntl.LOCK_EX | fcntl.LOCK_NB):
+        for name in _databases(deed):
+            for end in ("", "-wal", "-shm", "-journal"):
+                (place / f"{file_name(name)}.sqlite{end}").unlink(missing_ok=True)
+        for folder in (place / "awake", *place.glob("nation-*"), place / SECRETS):
+            shutil.rmtree(folder, ignore_errors=True)
+        (place / DEED).unlink()
+    with suppress(OSError):  # somebody else keeps something here
+        place.rmdir()
     return True
+
+
+@contextmanager
+def lived_in(place: Path) -> Iterator[None]:
+    """Keep a country from being forgotten while the block lasts; several processes may live in it."""
+    with _locked(place, fcntl.LOCK_SH | fcntl.LOCK_NB):
+        yield
+
+
+@contextmanager
+def _locked(place: Path, how: int) -> Iterator[None]:
+    opened = os.open(place / SECRETS, os.O_RDONLY)
+    try:
+        fcntl.flock(opened, how)
+    except BlockingIOError as error:
+        raise CountryRuns(f"{place} is in use: end what runs there first") from error
+    else:
+        yield
+    finally:
+        os.close(opened)
+
+
+def _databases(deed: _Deed) -> Iterator[str]:
+    """Every role that may have a database here, and what a gateway's agency keeps beside it."""
+    yield "vault"
+    for role in deed.origins:
+        yield role
+        yield f"office:{role.removeprefix('gateway:')}"
 
 
 def port_of(origin: str) -> int:

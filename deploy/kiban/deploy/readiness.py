@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from kiban.world.counter.app import HOME
 from kiban.world.moving_in import PopulationIncomplete, PopulationReply
 from kiban.world.people import CardPlan, People
 
+SHOWN = 12
+"""As many of a kind are printed; the ready file has all."""
 PAUSE = 0.2
 """Seconds between two looks at who has moved in."""
 
@@ -63,6 +66,7 @@ def document(house: House) -> dict[str, Any]:  # JSON
         "gateways": dict(_gateways(house)),
         "personas": [_persona(each.id, each.name, each.card) for each in people],
         "clients": [_client(house, each) for each in clients.of(house)],
+        "fronts": [_front(house, each) for each in clients.fronts(house)],
     }
 
 
@@ -74,7 +78,7 @@ def write(house: House, file: Path) -> None:
 def _gateways(house: House) -> Iterator[tuple[str, Mapping[str, str]]]:
     counters = dict(_counters(house))
     for member in house.country.agencies:
-        key = house.premises.secret(f"agency-{member}").reveal()
+        key = house.premises.of_member("agency", member).reveal()
         origin = house.origin(role_of(house.country, member))
         yield member, {"origin": origin, "agency_key": key, **counters.get(member, {})}
 
@@ -82,7 +86,7 @@ def _gateways(house: House) -> Iterator[tuple[str, Mapping[str, str]]]:
 def _counters(house: House) -> Iterator[tuple[str, Mapping[str, str]]]:
     """Say where each municipality's counter is, and what a clerk shows there."""
     for member in cast.load_checked(house.settled.folder).municipalities:
-        key = house.premises.secret(f"clerk-{member}").reveal()
+        key = house.premises.of_member("clerk", member).reveal()
         yield member, {"counter": house.counter_origin(member) + HOME, "clerk_key": key}
 
 
@@ -110,11 +114,20 @@ def _client(house: House, party: clients.RelyingParty) -> dict[str, Any]:
     }
 
 
+def _front(house: House, front: clients.Front) -> dict[str, Any]:
+    return {
+        "client_id": front.id,
+        "redirect_uri": front.redirect_uri,
+        "private_jwk": clients.private_jwk(clients.key(house.premises, front.id)),
+        "issuer": house.origin("portal"),
+    }
+
+
 def show(house: House, console: Console) -> None:
     """Print the addresses and the personas' cards."""
     console.print(_addresses(house))
-    console.print(_clerks(house))
     console.print(_cards(cast.load_checked(house.settled.folder).people))
+    _show_counters(house, console)
     console.print(
         f"Begin at [bold]{house.origin('portal')}[/].  Everything here is SIMULATED.  Ctrl-C ends it."
     )
@@ -126,23 +139,34 @@ def _addresses(house: House) -> Table:
     table.add_column("address")
     for role in house.settled.roles:
         table.add_row(role, house.origin(role))
+    if asleep := house.settled.asleep:
+        table.add_row(f"{len(asleep)} members, asleep", "by a name of their own at the hall's port")
     return table
 
 
-def _clerks(house: House) -> Table:
-    table = Table(title="the municipalities' counters (SIMULATED)", title_justify="left")
-    table.add_column("counter", overflow="fold")
-    table.add_column("clerk's key", overflow="fold")
-    for _, counter in _counters(house):
-        table.add_row(counter["counter"], counter["clerk_key"])
-    return table
+def _show_counters(house: House, console: Console) -> None:
+    # Each on a line of its own, however narrow the terminal is: what is folded cannot be copied.
+    console.print(
+        "[italic]the municipalities' counters, and what a clerk shows there (SIMULATED)[/]"
+    )
+    counters = list(_counters(house))
+    for member, counter in counters[:SHOWN]:
+        name = house.country.agencies[member].name["ja"]
+        for line in (f"{name} {counter['counter']}", f"  key {counter['clerk_key']}"):
+            console.print(line, soft_wrap=True, highlight=False)
+    if len(counters) > SHOWN:
+        console.print(f"… and {len(counters) - SHOWN} more, in the ready file (--ready-file)")
+    console.print()
 
 
 def _cards(people: People) -> Table:
     table = Table(title="who lives here, and their cards (SIMULATED)", title_justify="left")
     for column in ("id", "name", "PIN", "signature password", "who"):
         table.add_column(column)
-    for each in people:
+    table.caption = (
+        f"… and {len(people) - SHOWN} more, in the ready file" if len(people) > SHOWN else None
+    )
+    for each in islice(people, SHOWN):
         pin, password = (
             (each.card.authentication_pin, each.card.signature_pin) if each.card else (None, None)
         )

@@ -7,12 +7,18 @@ bottom.  Whatever a role is told here can be overridden by the environment, as K
 Source: DESIGN 2, 7; style 5.5.
 """
 
+from collections.abc import Callable, Mapping
+from functools import partial
+
 from fastapi import FastAPI
 
 from kiban.changes.office import ChangeOffice
 from kiban.deploy import clients
 from kiban.deploy.embedded import Role
+from kiban.deploy.hall import Hall, Opened, create_hall
 from kiban.deploy.house import CHANGES, House, role_of
+from kiban.deploy.premises import HALL
+from kiban.deploy.seating import Seating
 from kiban.gateway.app import create_app as create_gateway
 from kiban.gateway.settings import GatewaySettings
 from kiban.identity.authority.app import create_app as create_authority
@@ -28,12 +34,15 @@ from kiban.registry.app import create_app as create_registry
 from kiban.registry.settings import RegistrySettings
 from kiban.shared.database import Database
 from kiban.world import cast
-from kiban.world.bank.app import create_app as create_bank
-from kiban.world.bank.settings import BankSettings
 from kiban.world.cards.app import create_app as create_cards
 from kiban.world.cards.settings import CardsSettings
+from kiban.world.companies.app import create_app as create_company
+from kiban.world.companies.catalogue import COMPANIES
+from kiban.world.companies.settings import CompanySettings
 from kiban.world.counter.settings import CounterSettings
 from kiban.world.faults import add_revocation, make_unreliable
+from kiban.world.mover.app import create_app as create_mover
+from kiban.world.mover.settings import MoverSettings
 from kiban.world.moving_in import (
     Surroundings,
     give_out_cards,
@@ -42,7 +51,7 @@ from kiban.world.moving_in import (
     open_counter,
 )
 from kiban.world.office.office import Office
-from kiban.world.population import renewing
+from kiban.world.population import fetching, renewing
 from kiban.world.vault.client import CardOfficeClient
 
 
@@ -109,17 +118,20 @@ def gateway(house: House, member: str) -> FastAPI:
         records=office.records,
         desk=office.desk,
     )
-    move_in(app, office, people, around)
+    is_network = member == house.country.resident_network
+    late = asleep_at(house) if is_network else frozenset[str]()
+    move_in(app, office, people, around, late)
     if office.agency.municipality:
         open_counter(app, office, people, around, counter_settings(house, member))
     faults = make_unreliable(app, house.clock)
-    if member == house.country.resident_network:
+    if is_network:
         move_vault_in(
             app,
             people,
             surroundings(house, house.database("vault")),
             secret=house.premises.secret("vault"),
             card_office_secret=house.premises.secret("card-office"),
+            late=late,
         )
         add_revocation(faults, people.people, app.state.network)
     return app
@@ -131,7 +143,8 @@ def gateway_settings(house: House, member: str) -> GatewaySettings:
         role_of(house.country, member),
         member=member,
         member_secret=house.premises.member_secret(member),
-        agency_key=house.premises.secret(f"agency-{member}"),
+        agency_key=house.premises.of_member("agency", member),
+        key_seed=house.key_seed(member),
         authority_origin=house.origin("authority"),
         core_origin=house.origin("core"),
         resident_network=house.country.resident_network,
@@ -144,9 +157,10 @@ def counter_settings(house: House, member: str) -> CounterSettings:
         CounterSettings,
         role_of(house.country, member),
         origin=house.counter_origin(member),
-        clerk_key=house.premises.secret(f"clerk-{member}"),
+        clerk_key=house.premises.of_member("clerk", member),
         cards_origin=house.origin("cards"),
         card_counters_secret=house.premises.secret("card-counters"),
+        network_origin=house.origin(f"gateway:{house.country.resident_network}"),
     )
 
 
@@ -181,6 +195,7 @@ def portal(house: House) -> FastAPI:
         gateway_origin=house.origin(f"gateway:{member}"),
         agency_key=house.premises.secret(f"agency-{member}"),
         registry_origin=house.origin("registry"),
+        fronts=clients.front_registrations(house),
         country=str(house.settled.folder),
     )
     return create_portal(settings, db=house.database("portal"), http=house.http, clock=house.clock)
@@ -197,39 +212,84 @@ def cards(house: House) -> FastAPI:
     )
     network = house.origin(f"gateway:{house.country.resident_network}")
     registrar = CardOfficeClient(house.http, network, house.premises.secret("card-office"))
-    people = cast.load_checked(house.settled.folder)
+    people, late = cast.load_checked(house.settled.folder), asleep_at(house)
     app = create_cards(
         settings,
         db=house.database("cards"),
         http=house.http,
         clock=house.clock,
         certify_renewal=renewing(registrar, people.people),
+        fetch=fetching(registrar, people.people.living_in(late)),
     )
-    give_out_cards(app, app.state.cards, people, registrar)
+    give_out_cards(app, app.state.cards, people, registrar, late)
     return app
 
 
-def bank(house: House) -> FastAPI:
+def company(house: House, *, kind: str) -> FastAPI:
+    """A private service that uses login and nothing else."""
     settings = house.settings(
-        BankSettings,
-        "bank",
+        CompanySettings,
+        kind,
+        kind=kind,
         login_issuer=house.origin("login") + REALM,
-        client_id="bank",
-        client_key=clients.key(house.premises, "bank"),
+        client_id=kind,
+        client_key=clients.key(house.premises, kind),
     )
-    return create_bank(settings, db=house.database("bank"), http=house.http, clock=house.clock)
+    return create_company(settings, db=house.database(kind), http=house.http, clock=house.clock)
 
 
-ROLES = {
+def mover(house: House) -> FastAPI:
+    """A private moving site: a front of the portal, and no client of login."""
+    settings = house.settings(
+        MoverSettings,
+        "mover",
+        portal_origin=house.origin("portal"),
+        client_id="mover",
+        client_key=clients.key(house.premises, "mover"),
+        procedure="moving-out",
+        registry_origin=house.origin("registry"),
+        core_origin=house.origin("core"),
+        authority_origin=house.origin("authority"),
+        companies=clients.companies(house),
+    )
+    return create_mover(settings, db=house.database("mover"), http=house.http, clock=house.clock)
+
+
+def hall(house: House) -> FastAPI:
+    """Whoever shares one door: an office and a gateway each, made when somebody speaks to it."""
+
+    def open_room(member: str) -> Opened:
+        async def close() -> None:
+            await house.release(f"gateway:{member}")
+            await house.release(f"office:{member}")
+
+        return Opened(gateway(house, member), close)
+
+    rooms = Hall(open_room, house.premises.place / "awake")
+    for member in house.settled.asleep:
+        rooms.let(member, [house.origin(f"gateway:{member}"), house.counter_origin(member)])
+    return create_hall(rooms, Seating(house), clock=house.clock)
+
+
+ROLES: Mapping[str, Callable[[House], FastAPI]] = {
     "authority": authority,
     "registry": registry,
     "core": core,
     "login": login,
     CHANGES: changes,
+    HALL: hall,
     "portal": portal,
     "cards": cards,
-    "bank": bank,
+    **{kind: partial(company, kind=kind) for kind in COMPANIES},
+    "mover": mover,
 }
+
+
+def asleep_at(house: House) -> frozenset[str]:
+    """The municipalities, by code, whose office is made when somebody speaks to it: their people come late, too."""
+    agencies = cast.load_checked(house.settled.folder).agencies
+    codes = (agencies[member].municipality for member in house.settled.asleep)
+    return frozenset(code for code in codes if code)
 
 
 def surroundings(house: House, db: Database) -> Surroundings:

@@ -25,7 +25,8 @@ DOCUMENTS = {
     "portal": "services/portal/openapi/portal.json",
     "gateway:resident-network": "world/openapi/resident-network.json",
     "cards": "world/openapi/cards.json",
-    "bank": "world/openapi/bank.json",
+    "bank": "world/openapi/company.json",
+    "mover": "world/openapi/mover.json",
 }
 
 

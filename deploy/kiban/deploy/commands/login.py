@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
-from kiban.deploy import clients, house, keys
+from kiban.deploy import clients, house, keys, premises
 from kiban.deploy.commands import options
 from kiban.deploy.house import House
 from kiban.identity.login.client import LoginClient
@@ -54,6 +54,10 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 async def _login(arguments: argparse.Namespace) -> dict[str, Any]:
+    if not premises.stands(arguments.data):
+        raise LoginRefused(
+            f"{arguments.data} holds no country", expected="--data of one that runs: kiban up"
+        )
     settled = house.settle(arguments.data, arguments.country)
     furnished = house.furnish(settled, environment=os.environ)
     try:
@@ -82,6 +86,8 @@ async def log_in(country: House, persona: str, client_id: str, scope: str) -> di
     doorstep = Doorstep(country.http, client.redirect_uri)
     citizen = _citizen(country, persona, doorstep)
     await citizen.browser.open(login.authorization_url(attempt))
+    if refused := doorstep.brought.get("error"):
+        raise LoginRefused(doorstep.brought.get("error_description", refused), sent=scope)
     page = await citizen.holds_up_card()
     if accepted(page).has_form("agree"):
         await citizen.browser.submit("agree")

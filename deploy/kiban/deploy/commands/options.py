@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kiban.deploy import nation
 from kiban.deploy.premises import PORT_BASE
 from kiban.world.cast import shipped_country
 
@@ -21,7 +22,7 @@ def add_data(command: argparse.ArgumentParser) -> None:
     )
 
 
-def add_country(command: argparse.ArgumentParser) -> None:
+def add_country(command: argparse._ActionsContainer) -> None:
     command.add_argument(
         "--country",
         type=Path,
@@ -29,6 +30,30 @@ def add_country(command: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the country's files (those that come with kiban)",
     )
+
+
+def add_country_or_nation(command: argparse.ArgumentParser) -> None:
+    """A country from files, or one to be written: not both."""
+    either = command.add_mutually_exclusive_group()
+    add_country(either)
+    either.add_argument(
+        "--municipalities",
+        type=int,
+        metavar="N",
+        help="a nation of so many toy municipalities, on top of the country that comes with kiban",
+    )
+
+
+def country(arguments: argparse.Namespace) -> Path:
+    """The country's directory: the one that was named, or the nation that was asked for, written where the data is."""
+    folder: Path = arguments.country
+    if arguments.municipalities is None:
+        return folder
+    place: Path = arguments.data / f"nation-{arguments.municipalities}"
+    if not place.exists():
+        arguments.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        nation.write(place, arguments.municipalities)
+    return place
 
 
 def add_ports(command: argparse.ArgumentParser) -> None:

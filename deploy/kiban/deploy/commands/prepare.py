@@ -12,6 +12,7 @@ from kiban.deploy.commands import options
 from kiban.deploy.house import Settled
 from kiban.deploy.premises import file_name
 from kiban.world import cast
+from kiban.world.companies.catalogue import COMPANIES
 
 READABLE = 0o444
 
@@ -46,7 +47,7 @@ def make_secrets(settled: Settled) -> None:
         premises.secret(name)
     for member in ("core", "login"):
         premises.member_secret(member)
-    for client in ("portal", "bank", "demo"):
+    for client in ("portal", "demo", "mover", *COMPANIES):
         clients.public_jwk(premises, client)
     for role in premises.origins:
         credentials.certify(premises, role)

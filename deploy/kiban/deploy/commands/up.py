@@ -9,7 +9,7 @@ from pathlib import Path
 import uvloop
 from rich.console import Console
 
-from kiban.deploy import house, readiness, topology
+from kiban.deploy import house, premises, readiness, topology
 from kiban.deploy.commands import options
 from kiban.deploy.embedded import serving, told_to_stop
 from kiban.deploy.house import House, Settled
@@ -19,7 +19,7 @@ from kiban.world.moving_in import settled as settled_in
 def add(commands: options.Commands) -> None:
     command = commands.add_parser("up", help="start the country and keep it running")
     options.add_data(command)
-    options.add_country(command)
+    options.add_country_or_nation(command)
     options.add_ports(command)
     options.add_database(command)
     command.add_argument(
@@ -29,8 +29,10 @@ def add(commands: options.Commands) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    settled = house.settle(arguments.data, arguments.country, arguments.port_base)
-    uvloop.run(_up(settled, arguments.database, arguments.ready_file))
+    os.umask(0o077)  # what is written about people is its owner's alone
+    settled = house.settle(arguments.data, options.country(arguments), arguments.port_base)
+    with premises.lived_in(arguments.data):
+        uvloop.run(_up(settled, arguments.database, arguments.ready_file))
     return 0
 
 
