@@ -35,7 +35,17 @@ FLOORS = {
     "world": OFFICES | {"shared"},
 }
 DOORS = {"contract", "client"}
-EDGES = {"client", "store", "log_store", "change_store", "settings", "app", "pages", "migrations"}
+EDGES = {
+    "client",
+    "store",
+    "log_store",
+    "change_store",
+    "mandate_store",
+    "settings",
+    "app",
+    "pages",
+    "migrations",
+}
 HANDED_THROUGH = {"sqlalchemy.ext.asyncio", "sqlalchemy.ext.asyncio.AsyncConnection"}
 """A rule may hand a transaction on to its store; it may not speak SQL."""
 WORLDLY = {"fastapi", "starlette", "httpx", "aiohttp", "sqlalchemy", "alembic", "os", "time"}

@@ -19,6 +19,7 @@ from kiban.gateway import store as gateway_store
 from kiban.mesh.keys import changes_of
 from kiban.shared import points
 from kiban.shared.http import Http, Reply, origin_of
+from kiban.world.companies.catalogue import COMPANIES
 from kiban.world.people import Persona
 from kiban.world.vault import numbers
 from tests.architecture.scanner import Value
@@ -33,7 +34,8 @@ HOLDS: dict[str, set[str]] = {
     "registry": set(),
     "portal": set(),
     "cards": {"name"},
-    "bank": {"name", "kana", "address"},
+    **{company: {"name", "kana", "address"} for company in COMPANIES},
+    "mover": set(),
     "vault": ATTRIBUTES,
     "gateway": set(),
     "changes": set(),
@@ -52,10 +54,15 @@ HOLDS: dict[str, set[str]] = {
 
 TRAVELS: dict[tuple[str, str], set[str]] = {
     ("browser", "portal"): ATTRIBUTES | {"income", "account"},
+    # The name of whom somebody acts for stands on the card's page.
     ("browser", "cards"): {"name", "signature password"},
-    ("browser", "bank"): {"name", "kana", "address"},
+    ("browser", "counter:kamakura"): {"name", "birth date"},
+    **{("browser", company): {"name", "kana", "address"} for company in COMPANIES},
+    # What she let the moving site read goes through it, and stays nowhere.
+    ("browser", "mover"): ATTRIBUTES,
+    ("mover", "portal"): ATTRIBUTES,
     ("browser", "login"): {"name", "kana", "address"},
-    ("bank", "login"): {"name", "kana", "address"},
+    **{(company, "login"): {"name", "kana", "address"} for company in COMPANIES},
     # A signature certificate names its holder, and goes with the signature.
     ("cards", "login"): {"name", "address", "birth date"},
     ("portal", "login"): {"name", "address", "birth date"},

@@ -2,9 +2,16 @@
 
 import re
 import shlex
+from dataclasses import fields
+from typing import get_args
 
 from kiban.deploy.__main__ import parser
 from kiban.deploy.commands import contracts, problems
+from kiban.mesh.country import FieldType
+from kiban.portal.contract import AnswerType
+from kiban.world.office.agencies import Agency
+from kiban.world.office.conditions import RULES
+from kiban.world.office.effects import SOURCES
 from tests.architecture.floors import ROOT
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -61,3 +68,13 @@ def test_the_page_of_problems_is_what_the_classes_say(monkeypatch):
     monkeypatch.chdir(ROOT)
 
     assert problems.run(parser().parse_args(["problems", "--check"])) == 0
+
+
+def test_the_page_about_countries_has_every_word_that_its_files_may_use():
+    said = set(re.findall(r"[\w-]+", (ROOT / "docs/country.md").read_text(encoding="utf-8")))
+    verbs = {field.name for field in fields(Agency)}
+    sources = {source for allowed in SOURCES.values() for source in allowed}
+
+    words = {*RULES, *verbs, *sources, *get_args(AnswerType), *get_args(FieldType)}
+
+    assert words <= said

@@ -45,6 +45,24 @@ def test_imports_stay_on_the_floor_plan(module: str) -> None:
             assert below(name) in DOORS, f"{name} is not a door"
 
 
+def test_a_private_front_knows_of_the_portal_only_its_door() -> None:
+    known = {
+        name
+        for module, path in MODULES.items()
+        if module.startswith("kiban.world.mover")
+        for name in imported_modules(path)
+    }
+
+    assert {name for name in known if room_of(name) == "portal"} == {
+        "kiban.portal.client",
+        "kiban.portal.contract",
+    }
+    assert not {name for name in known if room_of(name) == "login"}
+    assert {name for name in known if room_of(name) == "world"} <= {
+        name for name in MODULES if name.startswith("kiban.world.mover")
+    }
+
+
 @pytest.mark.parametrize("module", RULES)
 def test_rules_know_no_web_no_sql_and_no_environment(module: str) -> None:
     worldly = {name for name in imported(MODULES[module]) if name.partition(".")[0] in WORLDLY}

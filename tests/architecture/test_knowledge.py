@@ -23,6 +23,7 @@ from tests.architecture.knowledge import (
 )
 from tests.architecture.scanner import Found, Value, scan
 from tests.stories.country import Country, moved_in, running
+from tests.stories.proxies import acts_for, names_proxy
 from tests.stories.test_change_of_address import NEW, RECORDS, moves
 
 pytestmark = pytest.mark.xdist_group("knowledge")
@@ -46,6 +47,12 @@ async def lives(country: Country) -> None:
     await taro.applies_for("child-allowance", ANSWERS)
     await country.settles()
     await taro.history()
+    clerk = country.clerk("kamakura")
+    await clerk.signs_in()
+    await names_proxy(country, clerk, "taro")
+    proxy = await acts_for(country, "taro")
+    await proxy.looks_at("kamakura/resident-record")
+    await proxy.logs_out()
     await maria.logs_in_at(country.origin("bank"))
     await country.citizen("kenji").goes_to_login()
     for person in (hanako, taro):
@@ -95,7 +102,10 @@ async def gathered(place: Path, lived: Path, postal: Path) -> Evidence:
         values = [*personal_values(country.people), *await points_of(country)]
         values.append(Value("address", "hanako, moved", NEW))
         seen = await traces(country)
-        said = wires.said(country.house.premises.origins)
+        said = wires.said(
+            country.house.premises.origins
+            | {"counter:kamakura": country.house.counter_origin("kamakura")}
+        )
     log.removeHandler(heard)
     log.setLevel(before)
     return Evidence(values, stored(place), seen, "\n".join(heard.lines).encode(), said)

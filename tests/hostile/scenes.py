@@ -28,10 +28,11 @@ from kiban.identity.login.client import LoginClient
 from kiban.identity.login.contract import OIDC, REALM
 from kiban.portal import sessions
 from kiban.portal.app import Parts
+from kiban.portal.fronts import proofs
 from kiban.portal.sessions import Token, Visitor
 from kiban.shared.exchanges import new_id
 from kiban.shared.problems import Unavailable
-from kiban.world.browser import PageRefused
+from kiban.world.browser import PageRefused, accepted
 from kiban.world.citizen import Citizen
 from kiban.world.people import person_number
 from kiban.world.vault import numbers
@@ -43,6 +44,7 @@ FORM = b"application/x-www-form-urlencoded"
 PROCEDURE = "child-allowance"
 UPKEEP = "record-upkeep"
 ANSWERS = {"from_month": "2026-05", "confirm": True}
+SESSIONS = {"session", "session-or-proxy", "session-leaving"}
 Scene = Callable[[Asked], Awaitable[Asked]]
 
 
@@ -59,12 +61,16 @@ class Scenes:
     submission: bytes
     """What the portal told its gateway to carry."""
     _people: dict[str, Citizen] = field(default_factory=dict)
+    _front: dict[str, Any] | None = None
+    """What the moving site was given for Taro's code."""
 
     def of(self, role: str, method: str, path: str, access: str) -> Scene | None:
         """The scene that leads to this operation."""
         known = self._table().get((role, method, path))
-        if known is None and role == "portal" and access == "session":
+        if known is None and role == "portal" and access in SESSIONS:
             return self._drafting if "{name}" in path else self._visiting
+        if known is None and access == "front-token":
+            return self._acting
         return known
 
     def _table(self) -> dict[tuple[str, str, str], Scene]:
@@ -92,6 +98,16 @@ class Scenes:
             ("cards", "POST", "/tap"): self._at_bank("POST", "cards", "/tap"),
             ("bank", "GET", "/callback"): self._at_bank("GET", "bank", "/callback"),
             ("bank", "POST", "/leave"): self._leaving_bank,
+            ("mover", "GET", "/callback"): self._at_mover("GET", "mover", "/callback"),
+            ("mover", "GET", "/move"): self._at_mover("GET", "mover", "/move"),
+            ("mover", "POST", "/move"): self._at_mover("POST", "mover", "/move"),
+            ("portal", "POST", "/api/par"): self._at_mover("POST", "portal", "/api/par"),
+            ("portal", "POST", "/api/token"): self._at_mover("POST", "portal", "/api/token"),
+            ("portal", "GET", "/authorize/{number}"): self._asked_at_portal("GET", ""),
+            ("portal", "POST", "/authorize/{number}"): self._asked_at_portal("POST", ""),
+            ("portal", "POST", "/authorize/{number}/decline"): self._asked_at_portal(
+                "POST", "/decline"
+            ),
             ("portal", "GET", "/callback"): self._coming_back,
             ("portal", "GET", "/to-card"): self._agreeing,
             ("portal", "POST", "/records"): self._looking,
@@ -339,6 +355,62 @@ class Scenes:
         token = self._parts.site.csrf.token(visitor.session.id)
         return replace(
             asked.with_header(b"content-type", FORM), body=said(asked.body, "csrf", token)
+        )
+
+    # --- at a private front ------------------------------------------------------------------------
+
+    def _at_mover(self, method: str, role: str, path: str) -> Scene:
+        """Taro, who lets the moving site in and fills its form."""
+
+        async def play(_: Asked) -> Asked:
+            taro = self._person("taro")
+            await taro.logs_in()
+            return await self._kept_back(method, role, path, self._moves(taro))
+
+        return play
+
+    def _asked_at_portal(self, method: str, end: str) -> Scene:
+        """Taro, whom the moving site has sent to the portal."""
+
+        async def play(_: Asked) -> Asked:
+            taro = self._person("taro")
+            await taro.logs_in()
+            act = self._moves(taro, let_in="keep-out" if end else "let-in")
+            return await self._kept_back(method, "portal", f"/authorize/[0-9a-f]{{32}}{end}", act)
+
+        return play
+
+    async def _moves(self, person: Citizen, *, let_in: str = "let-in") -> None:
+        accepted(await person.browser.open(f"{self.country.origin('mover')}/begin"))
+        await person.chooses("kamakura")
+        accepted(await person.browser.submit(let_in))
+        accepted(await person.holds_up_card())
+        await person.browser.submit("answers", {"moves_on": "2026-03-30"})
+
+    async def _acting(self, asked: Asked) -> Asked:
+        """The moving site inside Taro's visit, with a new proof of its key for this very call."""
+        if self._front is None:
+            redeeming = await self._at_mover("POST", "portal", "/api/token")(asked)
+            reply = await ask(self.country.apps["portal"], redeeming)
+            self._front = json.loads(reply.content)
+        token = self._front["access_token"]
+        [application] = [
+            one["application"]
+            for one in self._front["authorization_details"]
+            if one["type"] == "procedure"
+        ]
+        path = re.sub(rb"(?<=/api/applications/)[^/]+", application.encode(), asked.path)
+        asked = replace(asked, path=path)
+        made = proofs.made(
+            keys.load(clients.key(self.country.house.premises, "mover")),
+            method=asked.method,
+            url=self.country.origin("portal") + asked.path.decode(errors="replace"),
+            jti=secrets.token_hex(16),
+            at=self.country.clock(),
+            token=token,
+        )
+        return asked.with_header(b"authorization", f"DPoP {token}".encode()).with_header(
+            b"dpop", made.encode()
         )
 
     # --- how --------------------------------------------------------------------------------------

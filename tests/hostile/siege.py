@@ -22,13 +22,15 @@ from kiban.world.cast import shipped_country
 from kiban.world.citizen import Citizen
 from kiban.world.clerk import Clerk
 from kiban.world.faults import FaultStays
+from kiban.world.people import Persona
 from tests.architecture.knowledge import personal_values
 from tests.hostile.judge import Judge
 from tests.hostile.line import Exchange
 from tests.hostile.operations import Operation, documented, find, pages
-from tests.hostile.scenes import ANSWERS, PROCEDURE, Scenes
+from tests.hostile.scenes import ANSWERS, PROCEDURE, SESSIONS, Scenes
 from tests.hostile.wire import Answered, Asked, ask
 from tests.stories.country import Country, running
+from tests.stories.proxies import acts_for, names_proxy
 from tests.stories.test_change_of_address import moves
 
 MEMBERSHIP = {"member", "portal", "login", "resident-network", "registrar", "newcomer"}
@@ -161,7 +163,7 @@ class Siege:
         """With credentials that are proper elsewhere."""
         if operation.access in MEMBERSHIP:
             return self.signed(operation.role, asked, self.identity("police"))
-        if operation.access in {"session", "browser", "visitor", "clerk"}:
+        if operation.access in {*SESSIONS, "browser", "visitor", "clerk"}:
             return asked.with_header(b"cookie", b"portal-session=" + b"x" * 43)
         return asked.with_header(b"authorization", b"Bearer " + self._secret("enrolment").encode())
 
@@ -259,17 +261,39 @@ async def _lives(country: Country) -> Citizen:
     await hanako.applies_for(PROCEDURE, ANSWERS)
     await moves(hanako)
     await country.settles()
-    await _visits_the_counter(hanako, country.clerk("kamakura"))
+    await _visits_the_counter(country, hanako)
+    await _acts_for_taro(country)
     for page in ("history", "notices", "operations", "consents", "records", "sessions", "status"):
         await hanako.browser.open(f"{hanako.portal_origin}/{page}")
     return hanako
 
 
-async def _visits_the_counter(hanako: Citizen, clerk: Clerk) -> None:
+async def _visits_the_counter(country: Country, hanako: Citizen) -> None:
+    clerk = country.clerk("kamakura")
     await clerk.signs_in()
     await clerk.begins_renewal()
     await hanako.renews_signature(clerk.terminal)
     await clerk.looks()
+    await _protects(clerk, country.people["yoshi"])
+
+
+async def _protects(clerk: Clerk, somebody: Persona) -> None:
+    """Somebody who lives there already asks for protection, and changes it."""
+    said = somebody.attributes().model_dump()
+    await clerk.protects({**said, "marks": ("undisclosed", "no-own-information")})
+    await clerk.changes_protection(
+        somebody.name.partition("　")[2], "undisclosed", "no-own-information"
+    )
+
+
+async def _acts_for_taro(country: Country) -> None:
+    """Taro names Hanako at the counter; she acts for him, and stops."""
+    clerk = country.clerk("kamakura")
+    await clerk.signs_in()
+    await names_proxy(country, clerk, "taro")
+    hanako = await acts_for(country, "taro")
+    await hanako.browser.submit("end-acting")
+    await clerk.ends_mandate("太郎")
 
 
 def _twin(operation: Operation) -> Operation:

@@ -60,7 +60,7 @@ async def test_no_input_breaks_it(besieged: Siege, operation: Operation) -> None
     await asyncio.to_thread(attack, besieged, here, times(here), asyncio.get_running_loop())
 
 
-@pytest.mark.parametrize("role", ["portal", "login", "cards", "bank", "gateway:kamakura"])
+@pytest.mark.parametrize("role", ["portal", "login", "cards", "bank", "mover", "gateway:kamakura"])
 async def test_no_input_breaks_its_pages(besieged: Siege, role: str) -> None:
     for page in besieged.pages(role):
         await asyncio.to_thread(attack, besieged, page, 12, asyncio.get_running_loop())

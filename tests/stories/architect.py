@@ -96,20 +96,14 @@ NEIGHBOUR = {
 
 def add_municipality(country: Path) -> None:
     """
-    Add one to which people can move: a file like its neighbour's, and that the resident network follows it.
+    Add one to which people can move: a file that says who and where it is.
 
-    What the law says of every municipality it says of this one; nobody can file there yet.
+    What the law and the procedures say of every municipality they say of this one.
     """
     text = (country / "agencies/fujisawa.toml").read_text(encoding="utf-8")
-    said, _, rest = text.partition("# A move to another municipality (転出届)")
-    own = said + rest[rest.index("[[expects]]") :]
     for before, after in NEIGHBOUR.items():
-        own = own.replace(before, after)
-    (country / "agencies/zushi.toml").write_text(own, encoding="utf-8")
-    network = country / "agencies/resident-network.toml"
-    follows = network.read_text(encoding="utf-8")
-    one = follows[follows.rindex("[[follows]]") :]
-    network.write_text(follows + "\n" + one.replace("fujisawa", "zushi"), encoding="utf-8")
+        text = text.replace(before, after)
+    (country / "agencies/zushi.toml").write_text(text, encoding="utf-8")
 
 
 def change(country: Path, name: str, before: str, after: str) -> int:

@@ -17,13 +17,15 @@ from starlette.types import Receive, Scope, Send
 
 from kiban.deploy import house as house_
 from kiban.deploy import topology
+from kiban.deploy.hall import Hall
 from kiban.deploy.house import House, Settled
-from kiban.deploy.premises import file_name
+from kiban.deploy.premises import HALL, file_name
 from kiban.gateway.client import InnerClient
 from kiban.registry import source
 from kiban.shared.clock import FrozenClock
 from kiban.shared.database import Database
 from kiban.shared.http import Http, HttpxHttp
+from kiban.shared.outbox import Outbox
 from kiban.world import cast
 from kiban.world.citizen import Citizen
 from kiban.world.clerk import Clerk
@@ -65,7 +67,7 @@ class Country:
 
     def clerk(self, member: str) -> Clerk:
         """Somebody at a municipality's counter."""
-        key = self.house.premises.secret(f"clerk-{member}")
+        key = self.house.premises.of_member("clerk", member)
         return Clerk(self.house.counter_origin(member) + HOME, key, self.http, self.clock)
 
     @property
@@ -74,7 +76,7 @@ class Country:
 
     def gateway(self, member: str) -> InnerClient:
         """An agency's gateway, from inside."""
-        key = self.house.premises.secret(f"agency-{member}")
+        key = self.house.premises.of_member("agency", member)
         return InnerClient(self.http, self.origin(f"gateway:{member}"), key)
 
     async def operate(self, method: str, role: str, path: str, body: object = None) -> Any:
@@ -91,36 +93,46 @@ class Country:
 
     async def settles(self) -> None:
         """Let everything that is on its way arrive: outboxes, the log, the feeds that are read."""
-        while await self._moves():
+        while await self._letters_arrive() or await self._somebody_moves():
             pass
 
-    async def _moves(self) -> int:
-        moved = 0
-        for outbox in self._outboxes():
-            moved += await outbox.drain()
+    async def some_time_passes(self) -> None:
+        """A few minutes, in which everybody does what can be done: `settles` would wait for who is away."""
+        for _ in range(6):
+            await self._letters_arrive()
+            await self._somebody_moves()
+            await self.time_passes(timedelta(seconds=30))
+
+    async def _letters_arrive(self) -> bool:
+        """Deliver what waits, or is being carried by an application's own courier; say whether there was anything."""
+        waiting = {outbox: await self._topics(outbox) for outbox in self._outboxes()}
+        if any(FOLLOW in topics for topics in waiting.values()):
+            await self.time_passes(LONGEST_DELAY)  # an office lets a moment pass before it asks
+        for outbox, topics in waiting.items():
+            if topics and not await outbox.drain():
+                await asyncio.sleep(0.005)
+        return any(waiting.values())
+
+    async def _topics(self, outbox: Outbox) -> set[str]:
+        c = outbox._table.c
+        rows = select(c.topic).where(c.done_at.is_(None), c.dead_at.is_(None))
+        async with outbox._db.look() as connection:
+            return set((await connection.execute(rows)).scalars())
+
+    async def _somebody_moves(self) -> int:
+        """Let everybody look at what they look after; count what they found."""
         await self.apps["core"].state.core.integrator.integrate()
-        for app in self.apps.values():
+        for app in self._awake():
             if gateway := getattr(app.state, "gateway", None):
                 await gateway.keep_up()
+            if company := getattr(app.state, "following", None):
+                await company.round()
+        moved = 0
         for office in self._offices():
             moved += await office.following.keep_up()
         if portal := self.apps.get("portal"):
             moved += await portal.state.parts.receipts.poll()
-        return moved + await self._under_way()
-
-    async def _under_way(self) -> int:
-        """Count the rows that wait, or that a courier of the application itself is carrying just now."""
-        found: list[str] = []
-        for outbox in self._outboxes():
-            c = outbox._table.c
-            rows = select(c.topic).where(c.done_at.is_(None), c.dead_at.is_(None))
-            async with outbox._db.read() as connection:
-                found += (await connection.execute(rows)).scalars()
-        if FOLLOW in found:
-            await self.time_passes(LONGEST_DELAY)  # an office lets a moment pass before it asks
-        if found:
-            await asyncio.sleep(0.005)
-        return len(found)
+        return moved + sum([await outbox.is_waiting() for outbox in self._outboxes()])
 
     async def time_passes(self, time: timedelta) -> None:
         """Move the clock when no courier has anything in hand: it would lose its claim, and work be done twice."""
@@ -128,12 +140,22 @@ class Country:
             await asyncio.sleep(0.002)
         self.clock.advance(time)
 
+    @property
+    def hall(self) -> Hall:
+        """Where members sleep, in a country that has a crowd of them."""
+        found: Hall = self.apps["hall"].state.hall
+        return found
+
+    def _awake(self) -> list[FastAPI]:
+        """Every application that runs just now."""
+        return [*self.apps.values(), *(self.hall.awake.values() if "hall" in self.apps else ())]
+
     def _offices(self) -> list[Office]:
-        found = (getattr(app.state, "office", None) for app in self.apps.values())
+        found = (getattr(app.state, "office", None) for app in self._awake())
         return [office for office in found if isinstance(office, Office)]
 
     def _outboxes(self) -> list[Any]:
-        named = (getattr(app.state, "outboxes", {}) for app in self.apps.values())
+        named = (getattr(app.state, "outboxes", {}) for app in self._awake())
         others = [outbox() for outboxes in named for outbox in outboxes.values()]
         own = (getattr(app.state, "parts", None) for app in self.apps.values())
         return [*(parts.outbox for parts in own if parts), *others]
@@ -156,6 +178,9 @@ async def running(
     """
     names = [role for role in settled.roles if not only or role in only]
     addresses = {settled.premises.origin(role): Address() for role in names}
+    if HALL in names:
+        hall = addresses[settled.premises.origin(HALL)]
+        addresses |= {settled.premises.origin(f"gateway:{one}"): hall for one in settled.asleep}
     clock = FrozenClock()
     place = settled.premises.place
     house = House(

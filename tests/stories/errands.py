@@ -43,6 +43,8 @@ class Errand:
     news: str = ""
     known: tuple[str, ...] = ()
     """What is to stand in which records afterwards."""
+    office: str | None = None
+    """To whom it is written, where many take it."""
     again: bool = True
     """Whether the same person can come with it again."""
     counter: str = ""
@@ -58,6 +60,7 @@ MOVING = Errand(
     looked_up={"moves_to": "藤沢市湘南台"},
     news="神奈川県藤沢市湘南台1丁目2番3号",
     known=("fujisawa/resident-record", *FOLLOWED),
+    office="kamakura",
     again=False,
     counter="fujisawa",
 )
@@ -137,7 +140,7 @@ class Visitor:
         if own := await self._applications() - self.applications:
             await self.citizen.browser.open(own.pop())
         else:
-            await self.citizen.opens(self.errand.procedure)
+            await self.citizen.opens(self.errand.procedure, self.errand.office)
 
     async def _approves(self) -> None:
         """Go where the page says that something is missing, and approve again where that is asked."""

@@ -82,13 +82,28 @@ async def test_hanako_sees_who_read_what(applied: Applied) -> None:
     assert all(line["verified"] == "yes" for line in history)
 
 
+async def test_her_husband_sees_that_his_own_income_was_asked_for_and_as_whose(
+    applied: Applied,
+) -> None:
+    taro = applied.country.citizen("taro")
+    await taro.logs_in()
+
+    lines = [line for line in await taro.history() if line["inquirer"] == "kamakura"]
+
+    assert [(line["provider"], line["item"]) for line in lines if line["item"]] == [
+        ("tax", "income")
+    ]
+    assert "請求者の配偶者の所得" in taro.browser.page.text
+    assert "3,120,000" not in applied.held
+
+
 async def test_nobody_else_sees_her_history(applied: Applied) -> None:
     taro = applied.country.citizen("taro")
     await taro.logs_in()
 
     asked = {(line["inquirer"], line["item"]) for line in await taro.history()}
 
-    assert ("kamakura", "income") not in asked
+    assert ("kamakura", "bank-account") not in asked
     assert await taro.notices() == []
     assert await taro.is_refused(applied.application)
 

@@ -80,8 +80,8 @@ MISTAKES = {
     ),
     "a record that its holder does not announce": (
         "agencies/resident-network.toml",
-        'item = "resident-record"\nprovider = "kamakura"', 'item = "household"\nprovider = "kamakura"',
-        "kamakura does not announce that household changed",
+        'item = "resident-record"\nprovider = {', 'item = "household"\nprovider = {',
+        "fujisawa does not announce that household changed",
     ),
     "an answer that the procedure does not ask": (
         "agencies/kamakura.toml", 'since = "moved_on"', 'since = "moved_in"',
@@ -90,11 +90,38 @@ MISTAKES = {
     "an answer where nobody is asked": (
         "agencies/tax.toml", 'from = "day"', 'from = "answer", name = "day"', "expected one of read, day, text",
     ),
+    "a relation that no law names": (
+        "law/child-allowance.toml", 'of = "spouse"', 'of = "cousin"', "no file of law/ has the relation cousin",
+    ),
+    "a relation that the office does not know": (
+        "agencies/kamakura.toml", 'affair = "child-allowance", of = "spouse"',
+        'affair = "child-allowance", of = "cousin"', "kamakura relates nobody as cousin",
+    ),
+    "a relation by what no entry says": (
+        "domains/municipality.toml", 'field = "relation"\npairs', 'field = "kinship"\npairs',
+        "members of household has no kinship",
+    ),
+    "a condition on a field that no layout has": (
+        "agencies/kamakura.toml", 'field = "total_income_yen", value', 'field = "income_yen", value',
+        "the layout of income has no income_yen there",
+    ),
+    "a condition on a list's field that no layout has": (
+        "agencies/kamakura.toml", 'field = "birth_date", years', 'field = "born_on", years',
+        "the layout of household has no born_on there",
+    ),
+    "a number of somebody of whom nothing is read": (
+        "agencies/kamakura.toml", 'field = "total_income_yen", of = "spouse"',
+        'field = "total_income_yen", of = "child"', "income of the child is not among what the office reads",
+    ),
+    "what is asked of somebody else without a row": (
+        "procedures/child-allowance.toml", 'of = "spouse"', 'of = "child"',
+        "the law does not let kamakura read income of the child of tax",
+    ),
     "what is no TOML at all": (
         "layouts/labour.toml", "edition = 1", "edition = = 1", "no TOML",
     ),
     "a number that no answer can carry": (
-        "people/mihon.toml", "= 5_120_000", "= 9_007_199_254_740_992", "total_income_yen: a whole number",
+        "people/mihon.toml", "= 3_120_000", "= 9_007_199_254_740_992", "total_income_yen: a whole number",
     ),
 }  # fmt: skip
 

@@ -1,5 +1,5 @@
 """
-Hanako, Mei and Sota move from Kamakura to Fujisawa; Taro stays.  Later they come back.
+Hanako, Mei and Sota move from Kamakura to Fujisawa; Taro stays.  Later they come back to him.
 
 She files one notice with her card and reserves the visit; at the counter of the new city a clerk has everything before
 them already.  Whoever needs the new address hears of it, and she sees who did.  One country for all of it.
@@ -30,9 +30,9 @@ pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.xdist_group("moving"),
 ]
-OUT, WITHDRAWAL, OUT_AGAIN = "moving-out", "moving-out-withdrawal", "moving-out-of-fujisawa"
+OUT, WITHDRAWAL = "moving-out", "moving-out-withdrawal"
 OLD, NEW = "神奈川県鎌倉市御成町99番99号", "神奈川県藤沢市湘南台1丁目2番3号"
-BACK = "神奈川県鎌倉市長谷1丁目2番3号"
+BACK, HOME, REST = OLD, "99番99号", "1丁目2番3号"
 KAMAKURA, FUJISAWA = "kamakura", "fujisawa"
 NETWORK, TAX, CHANGES = "resident-network", "tax", "change-office"
 FOLLOWERS = {
@@ -91,14 +91,14 @@ def office(country: Country, member: str) -> Office:
 
 
 async def files(
-    citizen: Citizen, procedure: str, *, to: str, movers: dict[str, str | bool], on: str
+    citizen: Citizen, *, out: str, to: str, movers: dict[str, str | bool], on: str, rest: str = REST
 ) -> set[str]:
     """Fill a notice of moving out in, up to the signature; what the form asked."""
-    await citizen.opens(procedure)
+    await citizen.opens(OUT, out)
     await citizen.agrees()
     asked = {one.name.partition("-")[0] for one in citizen.page.form("answers").controls}
     await citizen.searches("moves_to", to)
-    said = {"moves_to-rest": "1丁目2番3号", "moves_on": on, "visits_on": "2026-04-03"}
+    said = {"moves_to-rest": rest, "moves_on": on, "visits_on": "2026-04-03"}
     await citizen.fills({**movers, **said})
     return asked - {"csrf"}
 
@@ -140,7 +140,9 @@ async def they_are_expected(move: Move) -> None:
     hanako = move.hanako
     await hanako.logs_in()
     movers = {"movers-2": True, "movers-3": True, "movers-4": True}
-    move.asked = await files(hanako, OUT, to="藤沢市湘南台", movers=movers, on="2026-03-30")
+    move.asked = await files(
+        hanako, out=KAMAKURA, to="藤沢市湘南台", movers=movers, on="2026-03-30"
+    )
     await hanako.signs()
     await hanako.sends()
     move.heard = await until_it_heard(move.country, FUJISAWA)
@@ -173,7 +175,7 @@ async def they_come_back(move: Move) -> None:
     """Her card signs no more; the counter has it renewed, and she signs that they move back."""
     hanako = move.hanako
     movers = {"movers-1": True, "movers-2": True, "movers-3": True}
-    await files(hanako, OUT_AGAIN, to="鎌倉市長谷", movers=movers, on="2026-04-01")
+    await files(hanako, out=FUJISAWA, to="鎌倉市御成町", movers=movers, on="2026-04-01", rest=HOME)
     with pytest.raises(PageRefused) as refused:
         await hanako.signs()
     move.refused = str(refused.value)
@@ -183,13 +185,13 @@ async def they_come_back(move: Move) -> None:
     [form] = [one for one in page.markup.forms if one.name.startswith("renew-")][place : place + 1]
     await move.clerk.begins_renewal(move.notice, int(form.name.removeprefix("renew-")))
     move.pages["renewed"] = await hanako.renews_signature(move.clerk.terminal, "FUJI2026")
-    await hanako.opens(OUT_AGAIN)
+    await hanako.opens(OUT, FUJISAWA)
     await hanako.signs()
     await hanako.sends()
     await move.country.settles()
     clerk = await signed_in(move.country, KAMAKURA)
     [notice] = await clerk.finds()
-    await clerk.takes(notice)
+    await clerk.joins(notice, ("妻", "子", "子"))
     await move.country.settles()
     await move.notes_outcome()
     move.records["back"] = await shown(hanako, *RECORDS)
@@ -228,8 +230,9 @@ async def test_the_clerk_has_everything_already_and_one_button(move: Move) -> No
 
     for said in ("ミホン ハナコ", OLD, NEW, "2026年3月30日", "2026年4月3日", "2018年2月3日"):
         assert said in page.text, said
-    [control] = [one for one in page.form("arrive").controls if one.name]
-    assert control.name == "csrf"
+    csrf, head = [one for one in page.form("arrive").controls if one.name]
+    assert (csrf.name, head.name) == ("csrf", "head")
+    assert head.value in head.choices
     assert "転入届を受け付けました" in move.pages["taken"].part("taken").text
 
 
@@ -309,6 +312,10 @@ async def test_they_can_come_back_the_same_way(move: Move) -> None:
         assert "2026年4月1日" in records[record], record
     for record in RECORDS[3:5]:
         assert NOTHING in records[record], record
+    together = records[RECORDS[1]]
+    assert together.count("世帯主") == 1
+    assert "見本 太郎" in together
+    assert "見本 芽衣" in together
 
 
 async def test_a_second_click_and_a_repeated_announcement_change_nothing(move: Move) -> None:
@@ -374,7 +381,7 @@ async def test_a_move_that_stays_in_the_city_is_refused(move: Move) -> None:
     taro = move.country.citizen("taro")
     await taro.logs_in()
 
-    await files(taro, OUT, to="鎌倉市長谷", movers={"movers-1": True}, on="2026-03-30")
+    await files(taro, out=KAMAKURA, to="鎌倉市長谷", movers={"movers-1": True}, on="2026-03-30")
     await taro.signs()
     await taro.sends()
     await move.country.settles()
@@ -388,7 +395,7 @@ async def test_who_stays_after_all_withdraws_and_can_file_again(move: Move) -> N
     seen = set(await clerk.finds())
     first, notice = await notified(move, maria, clerk, seen)
 
-    await maria.applies_for(WITHDRAWAL, {"stays": True})
+    await maria.applies_for(WITHDRAWAL, {"stays": True}, KAMAKURA)
     await move.country.settles()
 
     assert await maria.outcome() == "granted"
@@ -405,7 +412,9 @@ async def test_who_stays_after_all_withdraws_and_can_file_again(move: Move) -> N
 
 async def notified(move: Move, citizen: Citizen, clerk: Clerk, seen: set[str]) -> tuple[str, str]:
     """Give notice for oneself: the page that says so, and the notice on the new city's list."""
-    await files(citizen, OUT, to="藤沢市湘南台", movers={"movers-1": True}, on="2026-04-02")
+    await files(
+        citizen, out=KAMAKURA, to="藤沢市湘南台", movers={"movers-1": True}, on="2026-04-02"
+    )
     await citizen.signs()
     await citizen.sends()
     await move.country.settles()

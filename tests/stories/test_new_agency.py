@@ -12,7 +12,7 @@ from kiban.mesh.contract import NotPermitted
 from kiban.world.people import person_number
 from tests.stories.architect import add_labour_office, add_municipality, copied_country
 from tests.stories.country import Country, postal_data_of, running
-from tests.stories.test_moving import OUT, files
+from tests.stories.test_moving import files
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -46,7 +46,7 @@ async def test_the_new_agency_answers_its_first_inquiry(country):
 async def test_somebody_moves_to_a_new_municipality_of_which_the_law_knows_nothing(country):
     maria, clerk = country.citizen("maria"), country.clerk("zushi")
     await maria.logs_in()
-    await files(maria, OUT, to="逗子市桜山", movers={"movers-1": True}, on="2026-03-30")
+    await files(maria, out="kamakura", to="逗子市桜山", movers={"movers-1": True}, on="2026-03-30")
     await maria.signs()
     await maria.sends()
     await country.settles()

@@ -10,6 +10,7 @@ from kiban.deploy.story import DECIDED
 from kiban.shared.http import AiohttpHttp, get_json
 from kiban.world import cast
 from kiban.world.citizen import Citizen
+from kiban.world.companies.catalogue import COMPANIES
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("sockets")]
 ANSWERS = {"from_month": "2026-05", "confirm": True}
@@ -41,8 +42,13 @@ def test_the_ready_file_says_what_an_integrator_needs(up):
     assert hanako["authentication_pin"]
     assert hanako["signature_password"]
     assert not yoshi["card"]
-    assert {client["client_id"] for client in ready["clients"]} == {"portal", "bank", "demo"}
-    assert all(client["private_jwk"]["d"] for client in ready["clients"])
+    assert {client["client_id"] for client in ready["clients"]} == {
+        "portal",
+        "demo",
+        *COMPANIES,
+    }
+    assert {front["client_id"] for front in ready["fronts"]} == {"mover", "demo"}
+    assert all(party["private_jwk"]["d"] for party in ready["clients"] + ready["fronts"])
 
 
 async def test_hanako_applies_for_child_allowance(up, http):
