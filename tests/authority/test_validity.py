@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kiban.identity.authority import validity
+from kiban.shared.clock import day_in_japan
 from kiban.shared.problems import Malformed
 
 FAR = date(2199, 12, 31)
@@ -55,7 +56,7 @@ def test_it_never_outlives_the_card():
         date(1990, 5, 17), at_noon_in_japan(date(2026, 4, 1)), date(2027, 3, 3)
     )
 
-    assert validity.day_in_japan(end) == date(2027, 3, 3)
+    assert day_in_japan(end) == date(2027, 3, 3)
 
 
 def test_a_card_that_has_expired_is_refused_and_one_that_expires_today_is_not():
@@ -68,7 +69,7 @@ def test_a_card_that_has_expired_is_refused_and_one_that_expires_today_is_not():
 
 @given(BIRTHS, DAYS)
 def test_there_are_five_birthdays_between_issue_and_end(birth, issued):
-    end = validity.day_in_japan(validity.holder_end(birth, at_noon_in_japan(issued), FAR))
+    end = day_in_japan(validity.holder_end(birth, at_noon_in_japan(issued), FAR))
 
     birthdays = [
         day
@@ -121,4 +122,4 @@ def test_whoever_is_fifteen_is_old_enough_to_sign(birth, day, old_enough):
 def test_a_root_made_on_a_leap_day_lasts_to_the_end_of_a_february():
     end = validity.years_later(at_noon_in_japan(date(2028, 2, 29)), 10)
 
-    assert validity.day_in_japan(end) == date(2038, 2, 28)
+    assert day_in_japan(end) == date(2038, 2, 28)

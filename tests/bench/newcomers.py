@@ -19,6 +19,7 @@ from kiban.gateway import store as gateway_store
 from kiban.mesh import keys
 from kiban.mesh import store as core_store
 from kiban.shared import points
+from kiban.shared.clock import day_in_japan
 from kiban.shared.identifiers import Pseudonym
 from kiban.shared.keyring import Keyring, Wrapping
 from kiban.world.office import store as office_store
@@ -88,7 +89,7 @@ async def _hold(house: House, numbers: Sequence[int]) -> None:
             "person": f"{PROVIDER[0].upper()}N{number}",
             "item": ITEM,
             "values": {"year": 2024, "total_income_yen": 1_000_000 + number, "dependants": 0},
-            "as_of": at.date().isoformat(),
+            "as_of": day_in_japan(at).isoformat(),
             "version": 1,
             "flag": "",
         }

@@ -1,11 +1,11 @@
 """The clock: the country's time moves when it is told to, and never where it may not."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from kiban.shared.app import service
-from kiban.shared.clock import Clock, ClockOutOfRange, FrozenClock
+from kiban.shared.clock import Clock, ClockOutOfRange, FrozenClock, day_in_japan
 from kiban.shared.http import HttpxHttp
 
 ORIGIN = "http://role.localhost"
@@ -31,6 +31,13 @@ def test_a_clock_runs_on_from_where_it_was_set():
     assert datetime(2030, 1, 2, tzinfo=UTC) <= clock() < datetime(2030, 1, 2, 1, tzinfo=UTC)
     clock.reset()
     assert abs(clock() - datetime.now(UTC)) < timedelta(minutes=1)
+
+
+def test_a_day_is_japans():
+    midnight = datetime(2026, 11, 22, 15, tzinfo=UTC)
+
+    assert day_in_japan(midnight) == date(2026, 11, 23)
+    assert day_in_japan(midnight - timedelta(microseconds=1)) == date(2026, 11, 22)
 
 
 def test_a_frozen_clock_stands():

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from kiban.deploy.story import ANSWERS, DECIDED, HEROINE, PROCEDURE
+from kiban.shared.clock import day_in_japan
 from kiban.shared.problems import Unavailable
 from kiban.world.browser import PageRefused
 from kiban.world.citizen import Citizen
@@ -162,7 +163,7 @@ class Visitor:
 
     def _said(self) -> dict[str, str | bool]:
         """The answers; a day that is left open is today."""
-        today = self.citizen.clock().date().isoformat()
+        today = day_in_japan(self.citizen.clock()).isoformat()
         return {name: said or today for name, said in self.errand.answers.items()}
 
     async def _sends(self) -> None:

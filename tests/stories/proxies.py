@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from kiban.shared.clock import day_in_japan
 from kiban.world.browser import Entry, Page
 from kiban.world.citizen import Citizen
 from kiban.world.clerk import Clerk
@@ -29,7 +30,7 @@ def spoken(country: Country, principal: str, proxy: str, **said: Entry) -> dict[
         "proxy_name": theirs.name,
         "proxy_birth": theirs.birth_date.isoformat(),
         "basis": "counter",
-        "until": tomorrow.date().isoformat(),
+        "until": day_in_japan(tomorrow).isoformat(),
         **MOVE,
         **said,
     }

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from kiban.shared.clock import day_in_japan
 from kiban.shared.mandates import MandateUnknown
 from kiban.world.browser import Page
 from kiban.world.cast import shipped_country
@@ -87,7 +88,7 @@ async def test_a_guardian_applies_for_a_child_who_can_sign_nothing(acts):
     await hanako.opens("change-of-address")
     await hanako.agrees()
     await hanako.searches("moved_to", "鎌倉市長谷")
-    today = acts.country.clock().date().isoformat()
+    today = day_in_japan(acts.country.clock()).isoformat()
     await hanako.fills({"moved_to-rest": "1丁目2番3号", "moved_on": today})
     await hanako.signs()
     address = hanako.page.url
@@ -128,7 +129,7 @@ async def test_nobody_is_guardian_of_an_adult(acts):
 async def test_a_proxy_gives_notice_for_a_grandmother_with_her_own_card(acts):
     await acts.tells("yoshi")
     await acts.acts_for("yoshi")
-    hanako, today = acts.hanako, acts.country.clock().date().isoformat()
+    hanako, today = acts.hanako, day_in_japan(acts.country.clock()).isoformat()
 
     await hanako.opens("moving-out", "kamakura")
     await hanako.agrees()

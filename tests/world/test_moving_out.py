@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import sqlalchemy as sa
 
+from kiban.shared.clock import day_in_japan
 from kiban.world.office import store
 from kiban.world.office.records import Entry
 from tests.world.moving_table import (
@@ -87,7 +88,7 @@ async def test_what_she_chose_counts_only_of_the_list_that_she_saw(town):
 
 
 def town_day(town):
-    return town.office.records.clock().date()
+    return day_in_japan(town.office.records.clock())
 
 
 @pytest.mark.parametrize("movers", [[], [4], [1, 1], [2, 1], [-1], [True], ["1"], "1", [1, 10**9]])

@@ -7,7 +7,7 @@ there.  Only the country's time goes through it: timeouts, leases of sockets and
 Refused: times without a zone, years before 2000 or after 2200, a setting that says two things.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -19,6 +19,13 @@ from kiban.shared.routes import PLUMBING, shared_routes
 
 FIRST = datetime(2000, 1, 1, tzinfo=UTC)
 LAST = datetime(2200, 1, 1, tzinfo=UTC)
+JAPAN = timezone(timedelta(hours=9), "JST")
+"""Japan has one zone, and no summer time since 1951 (明治28年勅令第167号)."""
+
+
+def day_in_japan(at: datetime) -> date:
+    """The day of the country: it begins at 15:00 UTC of the day before."""
+    return at.astimezone(JAPAN).date()
 
 
 class ClockSettingUnclear(Problem):

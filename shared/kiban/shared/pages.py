@@ -14,7 +14,7 @@ import mimetypes
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime
 from functools import partial
 from importlib.resources import files
 from importlib.resources.abc import Traversable
@@ -28,11 +28,11 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
 from kiban.shared.access import anyone
+from kiban.shared.clock import JAPAN, day_in_japan
 from kiban.shared.problems import NotFound, Problem
 
 SHARED = "kiban.shared"
 LANGUAGE_COOKIE = "lang"
-JST = timezone(timedelta(hours=9), "JST")
 _A_YEAR = 365 * 24 * 60 * 60
 
 
@@ -254,10 +254,10 @@ def _here(request: Request) -> Callable[[str], str]:
 
 def _day(value: date | datetime, *, language: str) -> str:
     if isinstance(value, datetime):
-        value = value.astimezone(JST).date()
+        value = day_in_japan(value)
     return format_date(value, "d MMMM y" if language == "en" else "long", locale=language)
 
 
 def _moment(value: datetime, *, language: str) -> str:
     pattern = "y年M月d日 H:mm" if language == "ja" else "d MMMM y, HH:mm"
-    return format_datetime(value.astimezone(JST), pattern, tzinfo=JST, locale=language)
+    return format_datetime(value.astimezone(JAPAN), pattern, tzinfo=JAPAN, locale=language)

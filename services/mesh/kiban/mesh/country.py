@@ -14,8 +14,9 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Literal, TypeVar, get_args
 
-from kiban.mesh.law import JAPAN, OF_CHANGES, Every, LegalTable, Party, Row
+from kiban.mesh.law import OF_CHANGES, Every, LegalTable, Party, Row
 from kiban.shared import identifiers
+from kiban.shared.clock import day_in_japan
 from kiban.shared.country import Mistakes, Table, read_toml, reading, toml_files
 from kiban.shared.exchanges import Kind
 
@@ -86,7 +87,7 @@ class Country:
 
     def layout(self, item: str | None, at: datetime) -> Layout | None:
         """The layout of an item that is in force at this time."""
-        day = at.astimezone(JAPAN).date()
+        day = day_in_japan(at)
         known = [one for one in self.layouts if one.item == item and one.starts <= day]
         return max(known, key=lambda one: one.starts, default=None)
 

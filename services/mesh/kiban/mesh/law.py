@@ -17,11 +17,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Literal
-from zoneinfo import ZoneInfo
 
 from kiban.mesh.contract import DomainExcluded, NotPermitted
+from kiban.shared.clock import day_in_japan
 
-JAPAN = ZoneInfo("Asia/Tokyo")
 """A law takes effect at midnight in Japan."""
 OF_CHANGES = frozenset({"subscribe", "announce"})
 """The kinds of exchanges by which members hear of changes."""
@@ -106,7 +105,7 @@ class LegalTable:
                 )
         if case.inquirer == case.provider:
             raise NotPermitted("a member asks itself nothing through the mesh", sent=str(case))
-        day = at.astimezone(JAPAN).date()
+        day = day_in_japan(at)
         known: list[Row] = []
         for spoken_of in self._spoken_of(case):
             rows = self._index.get(spoken_of, [])

@@ -41,13 +41,14 @@ from kiban.portal.approvals import Approval
 from kiban.portal.approving import Approving, Title
 from kiban.portal.card import Card
 from kiban.portal.contract import OnceOnlyViolated, StepPassed
-from kiban.portal.country import Country, today
+from kiban.portal.country import Country
 from kiban.portal.errands import Errand
 from kiban.portal.held import Seen, Shown
 from kiban.portal.procedures import Filed, Procedure, Procedures
 from kiban.portal.sessions import Visitor
 from kiban.portal.store.rows import Rows, Store
 from kiban.portal.terms import Terms
+from kiban.shared.clock import day_in_japan
 from kiban.shared.mandates import MandateScope
 from kiban.shared.problems import Problem
 
@@ -236,7 +237,7 @@ class Applying:
         return await answers.check(form.procedure, form.given, self._setting(form))
 
     def _setting(self, form: Form) -> Setting:
-        return Setting(self.registers, today(self.clock()), self.lists(form))
+        return Setting(self.registers, day_in_japan(self.clock()), self.lists(form))
 
     def lists(self, form: Form) -> dict[str, tuple[str, ...]]:
         """What can be chosen for each field that chooses from a held list, as far as it was read in this session."""

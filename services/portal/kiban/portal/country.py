@@ -8,14 +8,12 @@ schedule" and not `tax` and `child-allowance.1`.  What is wrong in them is named
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 from kiban.shared.country import Mistakes, Table, read_toml, toml_files
 
 Text = Mapping[str, str]
-JAPAN = ZoneInfo("Asia/Tokyo")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,11 +165,6 @@ SELF = "self-information"
 
 def _itself(name: str) -> Text:
     return {"ja": name, "en": name}
-
-
-def today(at: datetime) -> date:
-    """The day in Japan."""
-    return at.astimezone(JAPAN).date()
 
 
 def read(folder: Path) -> Country:

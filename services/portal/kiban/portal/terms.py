@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 
 from kiban.gateway.contract import ConsentRecord
-from kiban.portal.country import JAPAN, SELF, Country, today
+from kiban.portal.country import SELF, Country
 from kiban.portal.procedures import Filed
 from kiban.shared import canonical
+from kiban.shared.clock import JAPAN, day_in_japan
 
 PURPOSE_OF_SHOWING = {
     "ja": "ご本人の画面に表示するため",
@@ -176,7 +177,7 @@ def _for_your_eyes(
 
 def _end_of_day(at: datetime, days: int) -> datetime:
     """Midnight in Japan: the same whenever on a day the terms are written, here and on the card's page."""
-    last = today(at) + timedelta(days=days + 1)
+    last = day_in_japan(at) + timedelta(days=days + 1)
     return datetime.combine(last, time(), JAPAN)
 
 

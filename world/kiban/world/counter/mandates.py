@@ -17,7 +17,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal, Protocol
-from zoneinfo import ZoneInfo
 
 from pydantic import JsonValue
 from sqlalchemy import Column, String, Table, select, update
@@ -25,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.gateway.contract import Attributes
 from kiban.identity.authority.contract import MandateReply
-from kiban.shared.clock import Clock
+from kiban.shared.clock import JAPAN, Clock
 from kiban.shared.database import Database, Instant, JSONDocument, insert_new
 from kiban.shared.problems import NotFound, Problem
 from kiban.world.counter.clerks import metadata
@@ -35,7 +34,6 @@ from kiban.world.writing import plain
 
 RECORD, HOUSEHOLD = "resident-record", "household"
 CHILD, PARENTS = "子", frozenset({"世帯主", "妻", "夫"})
-JAPAN = ZoneInfo("Asia/Tokyo")
 
 mandates = Table(
     "counter_mandates",

@@ -26,7 +26,7 @@ from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.gateway.contract import Attributes, Statement
-from kiban.shared.clock import Clock
+from kiban.shared.clock import Clock, day_in_japan
 from kiban.shared.database import Database, hold
 from kiban.shared.problems import Problem
 from kiban.world.layouts import Layout, Misfit
@@ -45,7 +45,7 @@ from kiban.world.office.households import (
     joined,
     own,
 )
-from kiban.world.office.records import Entry, NothingToDecide, OfficeRecords, day
+from kiban.world.office.records import Entry, NothingToDecide, OfficeRecords
 from kiban.world.office.relations import RelationNeeded
 from kiban.world.writing import SEX_BY_REGISTER, plain
 
@@ -207,7 +207,7 @@ class Counter:
 
     async def arrive(self, notice: str, living: Living = Living()) -> None:  # noqa: B008  a value
         """Everybody of this notice has arrived today, and lives as they say."""
-        today = day(self.clock())
+        today = day_in_japan(self.clock())
         async with self.db.begin() as connection:
             await hold(connection, notice_lock(notice))
             together = await self._of_notice(connection, notice)

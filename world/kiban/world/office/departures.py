@@ -25,7 +25,7 @@ from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.gateway.contract import Attributes, Statement
-from kiban.shared.clock import Clock
+from kiban.shared.clock import Clock, day_in_japan
 from kiban.shared.database import hold
 from kiban.world.layouts import Layout, Misfit
 from kiban.world.office import cases, store
@@ -35,7 +35,7 @@ from kiban.world.office.decisions import Decision
 from kiban.world.office.following import Heard
 from kiban.world.office.granting import notice_lock
 from kiban.world.office.receipts import Receipts
-from kiban.world.office.records import Entry, OfficeRecords, day
+from kiban.world.office.records import Entry, OfficeRecords
 from kiban.world.office.relations import with_a_head
 from kiban.world.office.store import Kept
 from kiban.world.writing import plain
@@ -104,7 +104,7 @@ class Departures:
         except Misfit as misfit:
             raise ToldWrong(rule="layout", sent=statement.provider) from misfit
         moved = date.fromisoformat(str(values["moving_day"]))
-        return str(values["notice"]), min(moved, day(self.clock()))
+        return str(values["notice"]), min(moved, day_in_japan(self.clock()))
 
     # --- steps 1 and 2 --------------------------------------------------------------------------
 

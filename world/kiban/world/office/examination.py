@@ -44,7 +44,7 @@ from kiban.identity.authority.contract import (
     SignatureVerification,
     SignatureVerificationReply,
 )
-from kiban.shared.clock import Clock
+from kiban.shared.clock import Clock, day_in_japan
 from kiban.shared.database import Database
 from kiban.shared.mandates import MandateEnded, MandateNotYours, MandateScope, MandateUnknown
 from kiban.shared.problems import Problem
@@ -58,7 +58,6 @@ from kiban.world.office.decisions import Decision, Returned, Text
 from kiban.world.office.effects import Decided
 from kiban.world.office.granting import Grant, Granting, Overtaken
 from kiban.world.office.neighbours import Neighbours, ask
-from kiban.world.office.records import day
 from kiban.world.writing import plain
 
 EXAMINE = "examine"
@@ -150,7 +149,7 @@ class Examination:
             answers=self._chosen(signed, told, statements),
             differing=decisions.changed(signed, statements),
             names=self.rules.item_names,
-            on=day(datetime.fromtimestamp(found.accepted.received_at, UTC)),
+            on=day_in_japan(datetime.fromtimestamp(found.accepted.received_at, UTC)),
         )
 
     # --- steps 1 to 3 -------------------------------------------------------------------------
@@ -363,7 +362,7 @@ class Examination:
         decided = Decided(
             answers=await self._told_again(found, signed, statements) if acceptance.applies else {},
             readings={each.item: each.values for each in statements},
-            on=day(self.clock()),
+            on=day_in_japan(self.clock()),
         )
         return await self.granting.plan(acceptance, accepted.application, accepted.person, decided)
 

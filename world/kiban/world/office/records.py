@@ -22,7 +22,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from zoneinfo import ZoneInfo
 
 from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -41,7 +40,6 @@ from kiban.world.office.store import Consultation, Kept
 
 ANNOUNCE = "announce"
 """Topic of the office's outbox."""
-JAPAN = ZoneInfo("Asia/Tokyo")
 
 
 class NothingToDecide(Problem):
@@ -275,8 +273,3 @@ class OfficeRecords:
             key=f"{person} {item} {version}",
             at=self.clock(),
         )
-
-
-def day(at: datetime) -> date:
-    """An office's day is Japan's."""
-    return at.astimezone(JAPAN).date()

@@ -23,13 +23,13 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from kiban.gateway.contract import Acquisition, Attributes, Mark, PersonReply
-from kiban.shared.clock import Clock
+from kiban.shared.clock import Clock, day_in_japan
 from kiban.shared.database import Database
 from kiban.shared.exchanges import new_id
 from kiban.shared.problems import NotFound, Problem
 from kiban.world.office import arrivals, store
 from kiban.world.office.agencies import Agency
-from kiban.world.office.records import OfficeRecords, day
+from kiban.world.office.records import OfficeRecords
 from kiban.world.writing import SEX_IN_THE_REGISTER, plain
 
 RESIDENT_RECORD = "resident-record"
@@ -161,7 +161,7 @@ class Shelter:
     async def _expect(
         self, connection: AsyncConnection, person: str, asked: Asked, notice: str, by: str
     ) -> None:
-        known, today = asked.attributes, day(self.clock()).isoformat()
+        known, today = asked.attributes, day_in_japan(self.clock()).isoformat()
         values = {
             "name": known.name,
             "name_kana": known.name_kana,

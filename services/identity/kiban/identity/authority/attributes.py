@@ -19,8 +19,8 @@ from datetime import date, datetime
 
 from kiban.identity.authority import profile
 from kiban.identity.authority.contract import CertifiedAttributes, HolderAttributes
-from kiban.identity.authority.validity import day_in_japan
 from kiban.shared import identifiers
+from kiban.shared.clock import day_in_japan
 from kiban.shared.problems import Malformed
 
 _ERAS = (

@@ -21,7 +21,7 @@ from kiban.identity.authority.contract import KeyRefused
 from kiban.identity.authority.der import Element, NotDER
 from kiban.identity.authority.orders import Issuing, Name, Order
 from kiban.identity.authority.profile import KeyKind
-from kiban.identity.authority.validity import JAPAN
+from kiban.shared.clock import JAPAN
 
 _SHA256_WITH_RSA = "1.2.840.113549.1.1.11"
 _ECDSA_WITH_SHA256 = "1.2.840.10045.4.3.2"

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 
 from kiban.identity.authority.contract import MandateEntry, MandateRefused
-from kiban.identity.authority.validity import JAPAN, birthday_in
+from kiban.identity.authority.validity import birthday_in
+from kiban.shared.clock import JAPAN
 from kiban.shared.mandates import Basis, MandateEnded, MandateNotYours, Scope
 
 ADULT = 18

@@ -15,8 +15,8 @@ from kiban.identity.authority import profile
 from kiban.identity.authority.attributes import OtherName
 from kiban.identity.authority.contract import AuthorityName
 from kiban.identity.authority.profile import PROFILES, Profile
-from kiban.identity.authority.validity import JAPAN
 from kiban.shared import encoding
+from kiban.shared.clock import JAPAN
 
 
 @dataclass(frozen=True, slots=True)

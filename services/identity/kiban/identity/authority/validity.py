@@ -11,17 +11,13 @@ Sources: identity's reference, section 2.3; 公的個人認証法施行規則; f
 whose common-year birthday is 28 February, is taken (`profile.LEAP_DAY_FALLS_ON`).
 """
 
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import UTC, date, datetime, time
 
 from kiban.identity.authority import profile
+from kiban.shared.clock import JAPAN, day_in_japan
 from kiban.shared.problems import Malformed
 
-JAPAN = timezone(timedelta(hours=9), "JST")
 _DAYS_END = time(23, 59, 59, tzinfo=JAPAN)
-
-
-def day_in_japan(at: datetime) -> date:
-    return at.astimezone(JAPAN).date()
 
 
 def end_of(day: date) -> datetime:
