@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from kiban.gateway.contract import ConsentRecord, terms_digest
 from kiban.portal import terms
-from kiban.portal.country import JAPAN
 from kiban.portal.terms import Wish
+from kiban.shared.clock import JAPAN
 from tests.portal.builders import NOON, country, ids, procedure
 
 SESSION_ENDS = NOON + timedelta(minutes=60)
