@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from kiban.identity.authority.contract import CardCertificates
 from kiban.shared import encoding
+from kiban.shared.clock import FrozenClock
 from kiban.shared.http import HttpxHttp
 from kiban.shared.settings import Secret
 from kiban.world.cards.app import create_app
@@ -70,6 +71,11 @@ async def issue(cards: Cards, persona: str = "hanako", **different) -> None:
         **different,
     }
     await cards.issue(persona, **wanted)
+
+
+async def with_hanakos_card(db) -> None:
+    """Put a card into a database from which many tests are given a copy: its keys take a while to make."""
+    await issue(Cards(db, SECRET, FrozenClock()), name="見本　花子")
 
 
 def settings(**different) -> CardsSettings:

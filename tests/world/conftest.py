@@ -6,9 +6,12 @@ from pathlib import Path
 import pytest
 import pytest_asyncio
 
+from kiban.shared.database import Database
+from kiban.world.cards.deck import PACKAGE as CARDS
 from kiban.world.cast import shipped_country
 from tests.stories.conftest import country
 from tests.stories.country import Country, moved_in, running
+from tests.world.card_table import with_hanakos_card
 
 __all__ = ["country"]
 
@@ -25,6 +28,12 @@ async def registers(lived_in: Path, postal_data: Path, tmp_path: Path) -> AsyncI
     settled = moved_in(lived_in, tmp_path / "data", shipped_country())
     async with running(settled, postal_data, only=REGISTERS) as here:
         yield here
+
+
+@pytest.fixture
+async def card_db(new_database) -> Database:
+    """The cards' database, with Hanako's card."""
+    return await new_database(CARDS, furnish=with_hanakos_card)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

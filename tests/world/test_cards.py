@@ -23,20 +23,13 @@ from kiban.world.cards.contract import (
     PINResetByOther,
     WrongPIN,
 )
-from kiban.world.cards.deck import PACKAGE, Cards
+from kiban.world.cards.deck import Cards
 from tests.world.card_table import PASSWORD, PIN, SECRET, certify_anything, issue
 
 
 @pytest.fixture
-async def card_db(new_database):
-    return await new_database(PACKAGE)
-
-
-@pytest.fixture
 async def cards(card_db, clock) -> Cards:
-    made = Cards(card_db, SECRET, clock)
-    await issue(made)
-    return made
+    return Cards(card_db, SECRET, clock)
 
 
 async def sign(cards, pin=PIN, persona="hanako"):

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from kiban.gateway.contract import ConsentRecord, terms_digest
 from kiban.identity.authority.contract import approval_message, authentication_message
 from kiban.shared import canonical, encoding
-from kiban.world.cards.deck import PACKAGE, Cards
-from tests.world.card_table import LOGIN, OPERATOR, ORIGIN, PASSWORD, PIN, SECRET, issue, open_table
+from kiban.world.cards.deck import Cards
+from tests.world.card_table import LOGIN, OPERATOR, ORIGIN, PASSWORD, PIN, SECRET, open_table
 
 REQUEST = "a" * 32
 CHALLENGE = "c" * 64
@@ -84,11 +84,6 @@ class LyingLogin:
 
 
 @pytest.fixture
-async def card_db(new_database):
-    return await new_database(PACKAGE)
-
-
-@pytest.fixture
 def engine() -> str:
     return "sqlite"
 
@@ -100,7 +95,6 @@ async def login() -> LyingLogin:
 
 @pytest.fixture
 async def page(card_db, clock, login):
-    await issue(Cards(card_db, SECRET, clock), name="見本　花子")
     async with open_table(card_db, clock, login=login.app()) as http:
         yield Page(http)
 
@@ -323,8 +317,6 @@ async def test_the_person_may_turn_back(page) -> None:
 
 @pytest.mark.parametrize("show", [True, False])
 async def test_pins_are_shown_only_where_the_country_is_a_toy(card_db, clock, show) -> None:
-    await issue(Cards(card_db, SECRET, clock))
-
     async with open_table(card_db, clock, show_pins=show) as http:
         html = (await Page(http).get("/")).content.decode()
 

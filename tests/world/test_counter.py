@@ -8,15 +8,13 @@ import pytest
 from kiban.shared.http import HttpxHttp
 from kiban.shared.settings import Secret
 from kiban.world.browser import PageRefused
-from kiban.world.cards.deck import PACKAGE as CARDS_PACKAGE
-from kiban.world.cards.deck import Cards
 from kiban.world.clerk import Clerk
 from kiban.world.counter.app import PACKAGE
 from kiban.world.counter.clerks import SESSION_LASTS
 from kiban.world.counter.notices import NoSuchNotice, find, together
 from kiban.world.office.households import HeadNotMoving, HouseholdNotHere, Living
 from kiban.world.office.relations import TERMS, RelationNeeded
-from tests.world.card_table import PIN, SECRET, cards_app, issue, renew_anything
+from tests.world.card_table import PIN, cards_app, renew_anything
 from tests.world.counter_table import (
     ALONE,
     CARD_COUNTERS,
@@ -73,10 +71,9 @@ def engine() -> str:
 
 
 @pytest.fixture
-async def town(new_database, clock):
+async def town(new_database, card_db, clock):
     renewing, expecting = renew_anything(), three_notices()
-    db, card_db = await new_database(PACKAGE), await new_database(CARDS_PACKAGE)
-    await issue(Cards(card_db, SECRET, clock))
+    db = await new_database(PACKAGE)
     async with cards_app(card_db, clock, renew=renewing, counter_key=CARD_COUNTERS) as cards:
         app = counter_app_of(expecting, db, clock, HttpxHttp({CARDS: cards}))
         yield Town(HttpxHttp({ORIGIN: app, CARDS: cards}), expecting, renewing, clock, db)

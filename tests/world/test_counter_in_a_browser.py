@@ -15,6 +15,7 @@ from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Page, async_playwright, expect
 
 from kiban.deploy.embedded import Role, free_port_base, serving
+from kiban.shared.clock import FrozenClock
 from kiban.shared.http import HttpxHttp
 from kiban.world.cards.app import create_app as create_cards
 from kiban.world.cards.deck import PACKAGE as CARDS_PACKAGE
@@ -56,6 +57,11 @@ VISITS = [
     Visit("ja", WIDE, scripts=False),
     Visit("en", NARROW, scripts=False),
 ]
+
+
+async def with_a_newcomers_card(db) -> None:
+    """One card for every visit."""
+    await issue(Cards(db, SECRET, FrozenClock()), name="転入　一")
 
 
 class Watcher:
@@ -116,9 +122,9 @@ async def town(new_database, clock, worker_id):
         f"http://{name}.localhost:{base + number}"
         for number, name in enumerate(("town-counter", "card"))
     )
-    db, card_db = await new_database(PACKAGE), await new_database(CARDS_PACKAGE)
+    db = await new_database(PACKAGE)
+    card_db = await new_database(CARDS_PACKAGE, furnish=with_a_newcomers_card)
     await db.migrate("kiban.world.office")
-    await issue(Cards(card_db, SECRET, clock), name="転入　一")
     cards = create_cards(
         settings(origin=cards_at, counter_key=CARD_COUNTERS),
         db=card_db,

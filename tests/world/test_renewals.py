@@ -23,7 +23,7 @@ from kiban.world.cards.contract import (
     RenewalOrder,
     WrongPIN,
 )
-from kiban.world.cards.deck import PACKAGE, Cards
+from kiban.world.cards.deck import Cards
 from kiban.world.cards.renewals import LASTS
 from kiban.world.vault.contract import SignatureInForce
 from tests.world.card_table import (
@@ -44,15 +44,8 @@ NEW = "NAGOYA2026"
 
 
 @pytest.fixture
-async def card_db(new_database):
-    return await new_database(PACKAGE)
-
-
-@pytest.fixture
 async def cards(card_db, clock) -> Cards:
-    made = Cards(card_db, SECRET, clock)
-    await issue(made)
-    return made
+    return Cards(card_db, SECRET, clock)
 
 
 def certified_by(certify, kept=None):
@@ -190,7 +183,6 @@ async def test_a_certificate_for_another_key_is_refused(cards) -> None:
 async def test_a_power_cut_at_any_moment_ends_with_one_new_certificate(
     card_db, clock, committed
 ) -> None:
-    await issue(Cards(card_db, SECRET, clock))
     certify, certified = certify_anything(), {}
 
     async def once(succession):
