@@ -109,6 +109,9 @@ def test_every_operation_says_what_it_answers(role: str) -> None:
 
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
-            assert operation["x-access"], f"{method} {path}"
+            known = document["components"]["securitySchemes"].keys()
+            needed = {name for way in operation.get("security", []) for name in way}
+            assert needed == {operation["x-access"]} - {"anyone"}, f"{method} {path}"
+            assert needed <= known, f"{method} {path}"
             assert "default" in operation["responses"], f"{method} {path}"
             assert operation.get("description") or operation.get("summary"), f"{method} {path}"

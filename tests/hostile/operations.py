@@ -168,7 +168,7 @@ def documented(role: str, document: Mapping[str, Any]) -> list[Operation]:
 def pages(role: str, app: FastAPI) -> list[Operation]:
     """What an application offers to browsers, and in no document."""
     return [
-        Operation(role, method, route.path, declared_access(route))
+        Operation(role, method, route.path, declared_access(route).name)
         for route in every_route(app)
         if not route.include_in_schema
         for method in sorted(route.methods or ())

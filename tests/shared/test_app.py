@@ -288,7 +288,10 @@ async def test_the_document_says_who_may_call_and_that_problems_come(ask):
     assert "application/problem+json" in put_cup["responses"]["default"]["content"]
     assert "422" not in put_cup["responses"]
     assert document["paths"]["/health"]["get"]["x-access"] == "anyone"
-    assert document["paths"]["/clock"]["put"]["x-access"] == "operator"
+    put_clock = document["paths"]["/clock"]["put"]
+    assert (put_clock["x-access"], put_clock["security"]) == ("operator", [{"operator": []}])
+    assert document["components"]["securitySchemes"]["operator"]["scheme"] == "bearer"
+    assert "security" not in document["paths"]["/health"]["get"]
 
 
 def test_operations_are_the_services_own(app):
@@ -302,7 +305,11 @@ def test_operations_are_the_services_own(app):
         "read_refused",
         "read_kept",
     }
-    assert {declared_access(route) for route in every_route(app)} == {"anyone", "guest", "operator"}
+    assert {declared_access(route).name for route in every_route(app)} == {
+        "anyone",
+        "guest",
+        "operator",
+    }
 
 
 def undeclared(app):
@@ -343,7 +350,7 @@ async def test_routes_of_an_included_router_declare_by_the_router(clock):
     async def read_leaves() -> None: ...
 
     app.include_router(router, prefix="/inner")
-    assert declared_access(operations(app)["read_leaves"]) == "guest"
+    assert declared_access(operations(app)["read_leaves"]).name == "guest"
     assert app.openapi()["paths"]["/inner/leaves"]["get"]["x-access"] == "guest"
 
 

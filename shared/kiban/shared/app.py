@@ -3,7 +3,7 @@ The front of every role: one factory, so that an `app.py` holds nothing but its 
 
 It gives each service the same manners: problems as problem+json (or as a page, to a browser), a limit on bodies,
 hostile addresses turned away before a route sees them, trace context, health, and an OpenAPI document that says
-who may call what.  A service with a route that does not declare its access does not start.
+who may call what, and how they prove it.  A service with a route that does not declare its access does not start.
 
 Refused: bodies over the limit, NUL and broken UTF-8 in addresses.  Anything unforeseen is one opaque 500, written
 to the server's own log.
@@ -103,12 +103,17 @@ class _Service(FastAPI):
 
     def openapi(self) -> dict[str, Any]:  # the document is JSON, and FastAPI's type for it
         document = super().openapi()
-        schemas = document.setdefault("components", {}).setdefault("schemas", {})
-        schemas["ProblemDocument"] = _PROBLEM_SCHEMA
+        parts = document.setdefault("components", {})
+        parts.setdefault("schemas", {})["ProblemDocument"] = _PROBLEM_SCHEMA
+        proofs = parts.setdefault("securitySchemes", {})
         access = {name: declared_access(route) for name, route in _named(self)}
         for methods in document["paths"].values():
             for operation in methods.values():
-                operation["x-access"] = access[operation["operationId"]]
+                declared = access[operation["operationId"]]
+                operation["x-access"] = declared.name
+                if declared.scheme:
+                    operation["security"] = [{declared.name: []}]
+                    proofs[declared.name] = declared.scheme
         return document
 
 
@@ -185,7 +190,7 @@ def _checked(lifespan: Lifespan | None, *, operated: bool) -> Lifespan:
     @asynccontextmanager
     async def checked(app: FastAPI) -> AsyncIterator[None]:
         for route in every_route(app):
-            if declared_access(route) == Operator.name and not operated:
+            if declared_access(route).name == Operator.name and not operated:
                 raise LookupError(f"{route.path} is the operator's, who has no key here")
         if lifespan is None:
             yield

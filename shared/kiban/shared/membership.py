@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 
 from kiban.shared import canonical, signatures, trace
-from kiban.shared.access import Access
+from kiban.shared.access import SIGNED, Access
 from kiban.shared.clock import Clock
 from kiban.shared.http import Http, Reply
 from kiban.shared.members import Identity, Member
@@ -37,6 +37,8 @@ class SignedCaller:
 
 class Members(Access[SignedCaller]):
     """Only members may call, and where `only` is given, only these."""
+
+    scheme = SIGNED
 
     def __init__(
         self,

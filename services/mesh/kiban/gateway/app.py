@@ -56,7 +56,7 @@ from kiban.gateway.contract import (
 from kiban.gateway.settings import GatewaySettings
 from kiban.mesh.contract import Directory, InclusionProof
 from kiban.shared import dead_letters
-from kiban.shared.access import Access
+from kiban.shared.access import BEARER, SIGNED, Access
 from kiban.shared.app import each, service
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
@@ -74,6 +74,7 @@ class AgencyOnly(Access[Gateway]):
     """The agency's own system, which holds the agency's key; gives the gateway that it is at."""
 
     name = "agency"
+    scheme = BEARER
 
     async def __call__(self, request: Request) -> Gateway:
         gateway: Gateway = request.app.state.gateway
@@ -98,6 +99,7 @@ class MembersOnly(Access[Call]):
     """Whoever the directory knows."""
 
     name = "member"
+    scheme = SIGNED
 
     async def __call__(self, request: Request) -> Call:
         state = request.app.state

@@ -107,7 +107,7 @@ class Direct(APIRoute):
         self, path: str, endpoint: Callable[[Request], Awaitable[Response]], **options: Any
     ) -> None:
         super().__init__(path, endpoint, **options)
-        if declared_access(self) != anyone.name:
+        if declared_access(self) is not anyone:
             raise TypeError(f"{path} is answered directly, so it must be for anyone")
 
         async def direct(scope: Scope, receive: Receive, send: Send) -> None:

@@ -45,7 +45,7 @@ from kiban.identity.login.pages import (
 from kiban.identity.login.settings import LoginSettings
 from kiban.identity.login.store import AccessToken
 from kiban.shared import forms
-from kiban.shared.access import Access, anyone, operator
+from kiban.shared.access import ASSERTED, BEARER, Access, anyone, operator
 from kiban.shared.app import refuse_as_oauth, service
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
@@ -61,6 +61,7 @@ class ClientAccess(Access[Client]):
     """A relying party, proven by its assertion (private_key_jwt)."""
 
     name = "client"
+    scheme = ASSERTED
 
     def __init__(self, office: Office) -> None:
         self._office = office
@@ -73,6 +74,7 @@ class TokenAccess(Access[AccessToken]):
     """Whoever holds an access token; where a scope is named, one that reaches so far."""
 
     name = "access-token"
+    scheme = BEARER
 
     def __init__(self, office: Office, scope: str, *, clients_own: bool = False) -> None:
         self._office = office

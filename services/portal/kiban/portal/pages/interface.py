@@ -33,7 +33,7 @@ from kiban.portal.fronts.registrations import Front
 from kiban.portal.held import Seen
 from kiban.portal.store.rows import Store
 from kiban.shared import forms
-from kiban.shared.access import Access, anyone
+from kiban.shared.access import ASSERTED, HELD_KEY, Access, anyone
 
 LONGEST_TOKEN = 256
 
@@ -42,6 +42,7 @@ class IsFront(Access[Front]):
     """A front, proven by its assertion (private_key_jwt)."""
 
     name = "front"
+    scheme = ASSERTED
 
     def __init__(self, authorizing: Authorizing) -> None:
         self._authorizing = authorizing
@@ -54,6 +55,7 @@ class LetIn(Access[FrontVisit]):
     """A front that a person let in: it has the token, and the key that the token is bound to."""
 
     name = "front-token"
+    scheme = HELD_KEY
 
     def __init__(self, authorizing: Authorizing) -> None:
         self._authorizing = authorizing
