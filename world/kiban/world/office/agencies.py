@@ -13,8 +13,8 @@ How a file is read, and what is refused in it: `agency_files`.
 Sources: DESIGN 2 (a country is a directory).
 """
 
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 from kiban.world.office.conditions import Condition, named
 from kiban.world.office.effects import Effect
@@ -130,15 +130,10 @@ class Acceptance:
     withdraws: Withdrawal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Agency:
-    """One agency as its file describes it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verbs:
+    """What one file says that an office does."""
 
-    id: str
-    name: Text
-    domain: str
-    municipality: str | None = None
-    vault: bool = False
     holds: tuple[Holding, ...] = ()
     follows: tuple[Follow, ...] = ()
     accepts: tuple[Acceptance, ...] = ()
@@ -146,6 +141,23 @@ class Agency:
     completes: tuple[Completion, ...] = ()
     passes_on: tuple[Passage, ...] = ()
     relates: tuple[Relation, ...] = ()
+
+    def __add__(self, other: "Verbs") -> "Verbs":
+        return Verbs(**{name: said + other.said()[name] for name, said in self.said().items()})
+
+    def said(self) -> dict[str, Any]:
+        return {one.name: getattr(self, one.name) for one in fields(Verbs)}
+
+
+@dataclass(frozen=True, slots=True)
+class Agency(Verbs):
+    """One agency as its file describes it."""
+
+    id: str
+    name: Text
+    domain: str
+    municipality: str | None = None
+    vault: bool = False
 
     @property
     def listens(self) -> bool:

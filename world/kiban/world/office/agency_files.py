@@ -31,6 +31,7 @@ from kiban.world.office.agencies import (
     Holding,
     Passage,
     Read,
+    Verbs,
     Withdrawal,
 )
 from kiban.world.office.answers import Form
@@ -109,19 +110,6 @@ def _held(table: Table) -> dict[str, Holding]:
     return {each.text("item"): _holding(each) for each in table.tables("holds")}
 
 
-@dataclass(frozen=True, slots=True)
-class _Verbs:
-    """What one file says that an office does."""
-
-    holds: tuple[Holding, ...] = ()
-    follows: tuple[Follow, ...] = ()
-    accepts: tuple[Acceptance, ...] = ()
-    expects: tuple[Expectation, ...] = ()
-    completes: tuple[Completion, ...] = ()
-    passes_on: tuple[Passage, ...] = ()
-    relates: tuple[Relation, ...] = ()
-
-
 @dataclass(slots=True)
 class _Reader:
     mistakes: Mistakes
@@ -131,7 +119,7 @@ class _Reader:
     forms: dict[str, Form]
     layouts: dict[str, Layout]
     agencies: dict[str, Agency] = field(default_factory=dict)
-    domains: dict[str, _Verbs] = field(default_factory=dict)
+    domains: dict[str, Verbs] = field(default_factory=dict)
 
     def domain(self, table: Table) -> None:
         """What every member of a domain does."""
@@ -147,29 +135,21 @@ class _Reader:
         if name in self.agencies:
             table.mistake("id", "another agency has this id")
         municipality = table.text("municipality", "", check=check_municipality_code) or None
-        own, every = self.verbs(table, name), self.domains.get(domain, _Verbs())
+        does = self.domains.get(domain, Verbs()) + self.verbs(table, name)
+        holds = [self.holding(each, local=municipality is not None) for each in does.holds]
         self.agencies[name] = Agency(
             id=name,
             name=table.localized("name"),
             domain=domain,
             municipality=municipality,
             vault=table.truth("vault", False),
-            holds=tuple(
-                self.holding(each, local=municipality is not None)
-                for each in every.holds + own.holds
-            ),
-            follows=every.follows + own.follows,
-            accepts=every.accepts + own.accepts,
-            expects=every.expects + own.expects,
-            completes=every.completes + own.completes,
-            passes_on=every.passes_on + own.passes_on,
-            relates=every.relates + own.relates,
+            **replace(does, holds=tuple(holds)).said(),
         )
         self.said_once(table, self.agencies[name])
         self.told_once(table, self.agencies[name])
 
-    def verbs(self, table: Table, agency: str) -> _Verbs:
-        return _Verbs(
+    def verbs(self, table: Table, agency: str) -> Verbs:
+        return Verbs(
             holds=tuple(_holding(each) for each in table.tables("holds")),
             follows=self.follows(table, agency),
             accepts=tuple(self.acceptance(each, agency) for each in table.tables("accepts")),
