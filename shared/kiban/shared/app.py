@@ -34,7 +34,7 @@ from kiban.shared import mistakes, trace
 from kiban.shared.access import Access, Anyone, Operator, anyone, declared_access, operator
 from kiban.shared.batches import Asked, Batch, Given, Part, Told
 from kiban.shared.clock import Clock
-from kiban.shared.oauth import OAuthProblem
+from kiban.shared.oauth import OAuthProblem, TokenRefused
 from kiban.shared.pages import Pages
 from kiban.shared.problems import (
     Forbidden,
@@ -258,7 +258,7 @@ def problem_response(problem: Problem) -> Response:
 
 
 def refuse_as_oauth(app: FastAPI, pages: Pages) -> None:
-    """Give OAuth's refusals as RFC 6749 wants them (section 5.2); to a browser as a page, like any problem."""
+    """Give an authorization server's refusals as RFC 6749 wants them (section 5.2); all others like any problem."""
 
     async def answer(request: Request, error: Exception) -> Response:
         if not isinstance(error, OAuthProblem):
@@ -266,7 +266,8 @@ def refuse_as_oauth(app: FastAPI, pages: Pages) -> None:
         if "text/html" in request.headers.get("accept", ""):
             return pages.problem(request, error)
         response = problem_response(error)
-        response.headers["content-type"] = "application/json"
+        if not isinstance(error, TokenRefused):
+            response.headers["content-type"] = "application/json"
         return response
 
     app.add_exception_handler(OAuthProblem, answer)

@@ -1,16 +1,28 @@
 """
-OAuth's refusals: what an authorization server says in the words of RFC 6749 and is a problem document all the same.
+OAuth's refusals: what an authorization server, or who takes its tokens, says in the words of RFC 6749 and is a problem
+document all the same.
 
 Login and the portal are both authorization servers, for different things; their clients meet one kind of refusal.
 
-Source: RFC 6749 sections 4.1.2.1 and 5.2; RFC 7523 section 2.2; RFC 9457.
+Source: RFC 6749 sections 4.1.2.1 and 5.2; RFC 6750 section 3; RFC 7523 section 2.2; RFC 9449 section 7.1; RFC 9457.
 """
 
 import re
+from typing import Any, ClassVar
 
 from kiban.shared.problems import Problem, Scalar
 
 ASSERTION_TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+REFUSALS: dict[str, Any] = {
+    "responses": {
+        "default": {
+            "content": {
+                "application/json": {"schema": {"$ref": "#/components/schemas/ProblemDocument"}}
+            }
+        }
+    }
+}
+"""What a document says of an operation that answers `OAuthProblem`."""
 
 
 class OAuthProblem(Problem):
@@ -40,6 +52,16 @@ class OAuthProblem(Problem):
 
     def document(self) -> dict[str, Scalar]:
         return super().document() | {"error_description": self.description}
+
+
+class TokenRefused(OAuthProblem):
+    """What a protected resource refuses; a subclass says the scheme of its tokens, and what belongs to that."""
+
+    scheme: ClassVar[str]
+    parameters: ClassVar[str] = ""
+
+    def headers(self) -> dict[str, str]:
+        return {"WWW-Authenticate": f'{self.scheme} error="{self.error}"{self.parameters}'}
 
 
 class ClientRefused(OAuthProblem):

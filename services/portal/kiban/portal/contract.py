@@ -14,7 +14,7 @@ from pydantic import Field, JsonValue
 
 from kiban.gateway.contract import Statement
 from kiban.shared.exchanges import Count, Hex32, Hex64, MemberId, Name, Shape
-from kiban.shared.oauth import OAuthProblem
+from kiban.shared.oauth import TokenRefused
 from kiban.shared.problems import Problem
 
 Text = dict[str, str]
@@ -94,25 +94,20 @@ class AuthorizationUnknown(Problem):
     )
 
 
-class FrontTokenRefused(OAuthProblem):
+class _FrontRefused(TokenRefused):
+    scheme, parameters = "DPoP", ', algs="ES256"'
+
+
+class FrontTokenRefused(_FrontRefused):
     slug, title, status = "front-token-refused", "The front's access token does not hold", 401
 
-    def headers(self) -> dict[str, str]:
-        return {"WWW-Authenticate": f'DPoP error="{self.error}", algs="ES256"'}
 
-
-class PossessionUnproven(OAuthProblem):
+class PossessionUnproven(_FrontRefused):
     slug, title, status = "possession-unproven", "The proof of possession does not hold", 401
 
-    def headers(self) -> dict[str, str]:
-        return {"WWW-Authenticate": f'DPoP error="{self.error}", algs="ES256"'}
 
-
-class NotAuthorized(OAuthProblem):
+class NotAuthorized(_FrontRefused):
     slug, title, status = "not-authorized", "The person did not approve this", 403
-
-    def headers(self) -> dict[str, str]:
-        return {"WWW-Authenticate": f'DPoP error="{self.error}", algs="ES256"'}
 
 
 class ReturnMismatch(Problem):

@@ -17,7 +17,7 @@ from pydantic import AfterValidator, Field, JsonValue
 
 from kiban.shared.exchanges import Hex32, Hex64, MemberId, Seconds, Shape
 from kiban.shared.mandates import MandateLine
-from kiban.shared.oauth import OAuthProblem
+from kiban.shared.oauth import TokenRefused
 from kiban.shared.problems import Problem
 
 REALM = "/realms/main"
@@ -46,18 +46,14 @@ Text = Annotated[dict[_Language, _Said], Field(max_length=8), AfterValidator(_in
 """A text by language: ja and en, and perhaps others."""
 
 
-class AccessTokenRefused(OAuthProblem):
+class AccessTokenRefused(TokenRefused):
     slug, title, status = "access-token-refused", "The access token does not hold", 401
-
-    def headers(self) -> dict[str, str]:
-        return {"WWW-Authenticate": f'Bearer error="{self.error}"'}
+    scheme = "Bearer"
 
 
-class ScopeMissing(OAuthProblem):
+class ScopeMissing(TokenRefused):
     slug, title, status = "scope-missing", "The access token does not reach so far", 403
-
-    def headers(self) -> dict[str, str]:
-        return {"WWW-Authenticate": f'Bearer error="{self.error}"'}
+    scheme = "Bearer"
 
 
 class RequestUnknown(Problem):

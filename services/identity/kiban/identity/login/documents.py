@@ -8,7 +8,7 @@ from typing import Any
 
 from kiban.identity.login.contract import CLIENT_ID
 from kiban.shared.forms import MEDIA_TYPE
-from kiban.shared.oauth import ASSERTION_TYPE
+from kiban.shared.oauth import ASSERTION_TYPE, REFUSALS
 
 PRINTABLE = r"^[\x20-\x7E]{1,255}$"
 
@@ -73,5 +73,6 @@ TOKEN: dict[str, Any] = {
                 }
             }
         },
-    }
+    },
+    **REFUSALS,
 }

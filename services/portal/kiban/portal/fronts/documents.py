@@ -7,7 +7,7 @@ Source: RFC 7523 (assertion), RFC 7636 (PKCE), RFC 9126 (pushed requests), RFC 9
 from typing import Any
 
 from kiban.shared.forms import MEDIA_TYPE
-from kiban.shared.oauth import ASSERTION_TYPE
+from kiban.shared.oauth import ASSERTION_TYPE, REFUSALS
 
 DIGEST = "^[A-Za-z0-9_-]{43}$"
 
@@ -40,7 +40,8 @@ PUSH: dict[str, Any] = {
             description="a JSON list: what is asked for, of which procedure and items"
         ),
         state=_text(optional=True, maxLength=255),
-    )
+    ),
+    **REFUSALS,
 }
 TOKENS: dict[str, Any] = {
     "parameters": [
@@ -58,4 +59,5 @@ TOKENS: dict[str, Any] = {
         redirect_uri=_text(description="as before"),
         code_verifier=_text(pattern="^[A-Za-z0-9._~-]{43,128}$"),
     ),
+    **REFUSALS,
 }
