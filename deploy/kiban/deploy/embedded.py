@@ -16,7 +16,7 @@ import signal
 import socket
 import ssl
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 
 import uvicorn
@@ -57,11 +57,25 @@ class Role:
 
 
 class _Server(uvicorn.Server):
-    """A server that leaves the signals to the process."""
+    """A server that leaves the signals to the process, and does not look ten times a second whether it is to end."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.told = asyncio.Event()
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def main_loop(self) -> None:
+        while not await self.on_tick(0):  # writes the Date header anew
+            with suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    await self.told.wait()
+
+    def end(self) -> None:
+        self.should_exit = True
+        self.told.set()
 
 
 @asynccontextmanager
@@ -124,7 +138,7 @@ async def _answering(role: Role, door: Door, listener: socket.socket) -> AsyncIt
                 serve.result()
         yield
     finally:
-        server.should_exit = True
+        server.end()
         await serve
 
 
