@@ -280,6 +280,16 @@ async def test_a_role_says_that_it_is_well(ask, clock):
     assert (said["role"], said["clock"]) == ("tea", "2026-04-01T00:00:00Z")
 
 
+async def test_whoever_asks_for_the_head_alone_gets_it(listen, app):
+    async with httpx.AsyncClient(base_url=await listen(app)) as client:
+        whole, head = await client.get("/health"), await client.head("/health")
+        refused = await client.head("/clock/none")
+
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == whole.headers["content-length"]
+    assert (refused.status_code, refused.content) == (404, b"")
+
+
 async def test_the_document_says_who_may_call_and_that_problems_come(ask):
     document = (await ask("GET", "/openapi.json")).json()
 

@@ -361,8 +361,8 @@ class Door:
     """
     Pure ASGI, outermost: what must hold for every request and every reply.
 
-    Turns away what no route should see, counts the body, adds the headers that are right unless a route knows
-    better, and answers our own mistakes with one opaque 500.
+    Turns away what no route should see, counts the body, takes HEAD for GET (RFC 9110 section 9.3.2), adds the headers
+    that are right unless a route knows better, and answers our own mistakes with one opaque 500.
     """
 
     def __init__(self, app: ASGIApp, answer: Answer, body_limit: int) -> None:
@@ -374,6 +374,8 @@ class Door:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":  # the server sends no body for it
+            scope = {**scope, "method": "GET"}
         started = False
 
         async def send_with_manners(message: Message) -> None:
