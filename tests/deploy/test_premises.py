@@ -1,5 +1,6 @@
 """Premises: origins stay, secrets are made once, and nothing of another country is mixed in."""
 
+import shutil
 import stat
 
 import pytest
@@ -94,6 +95,15 @@ def test_what_is_not_the_countrys_stays_where_it_is(tmp_path):
     assert premises.forget(tmp_path)
 
     assert list(tmp_path.iterdir()) == [thesis]
+
+
+def test_what_was_half_removed_by_hand_is_forgotten_too(tmp_path):
+    settled(tmp_path)
+    shutil.rmtree(tmp_path / premises.SECRETS)
+
+    assert premises.forget(tmp_path)
+
+    assert not tmp_path.exists()
 
 
 def test_a_foreign_file_by_the_name_of_the_deed_is_no_country(tmp_path):

@@ -194,7 +194,7 @@ def lived_in(place: Path) -> Iterator[None]:
 
 @contextmanager
 def _locked(place: Path, how: int) -> Iterator[None]:
-    opened = os.open(place / SECRETS, os.O_RDONLY)
+    opened = os.open(place, os.O_RDONLY)
     try:
         fcntl.flock(opened, how)
     except BlockingIOError as error:
