@@ -36,6 +36,8 @@ MOST_LOOKS = 150
 ROUTINE = frozenset({"GET /epoch", "GET /entries", "GET /registrations", "GET /receipts"})
 """What goes on between roles all the time, whoever is at the portal."""
 BOOKKEEPING = frozenset({"status"})
+FILLING = "3, 4"
+"""The step in which the form is filled: every party is at work, for her alone."""
 
 
 class StoryBroken(Problem):
@@ -85,6 +87,15 @@ class Story:
     steps: list[Step] = field(default_factory=list)
     lines: list[ProvenLine] = field(default_factory=list)
 
+    def names(self) -> dict[str, str]:
+        """What each party of the exchanges called her while the form was filled."""
+        seen = next(step.seen for step in self.steps if step.number == FILLING)
+        return {
+            one.party: name
+            for one in seen
+            if (name := one.saw.get("own_pseudonym") or one.saw.get("about"))
+        }
+
     def document(self) -> dict[str, Any]:  # JSON
         return {"simulated": True, **asdict(self)}
 
@@ -109,6 +120,7 @@ class Teller:
         self.citizen = Citizen(
             people[HEROINE], self.house.http, self.house.origin("portal"), self.house.clock
         )
+        self.citizen.browser.language = "en"
         self.story = Story(people[HEROINE].id)
 
     async def tell(self) -> Story:
@@ -134,17 +146,20 @@ class Teller:
 
     async def _opens(self) -> None:
         async with self._step("2", "Open a form") as step:
-            page = await self.citizen.opens(PROCEDURE)
+            await self.citizen.opens(PROCEDURE)
             step.tell(
-                f"{page.heading}: the form is a file; it names who holds what, and who will read it why."
+                "Child allowance (児童手当). The form is a file; it names who holds what already, and the page says"
+                " who will read it, why, and until when."
             )
 
     async def _approves(self) -> None:
-        async with self._step("3, 4", "Approve, and see the form fill itself") as step:
+        async with self._step(FILLING, "Approve, and see the form fill itself") as step:
             await self.citizen.agrees()
             step.tell("The card signed the exact terms; nobody can widen them.")
-            for entry in self.citizen.held():
-                step.tell("already held: " + "; ".join(each for each in entry.values() if each))
+            step.tell("Nobody asks her for what an office holds already:")
+            for name, values, source in map(dict.values, self.citizen.held()):
+                step.tell(f"* {name}: {_short(values)}")
+                step.tell(f"  {source}")
 
     async def _signs(self) -> None:
         async with self._step("5, 6", "Sign and submit") as step:
@@ -263,6 +278,10 @@ class Teller:
 def _sight(role: str, span: dict[str, Any]) -> Sight:
     saw = {name: value for name, value in span["saw"].items() if name not in BOOKKEEPING}
     return Sight(role, span["name"], saw)
+
+
+def _short(text: str, most: int = 60) -> str:
+    return text if len(text) <= most else f"{text[:most]} …"
 
 
 def _host(url: str) -> str:
