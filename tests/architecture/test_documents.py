@@ -27,6 +27,13 @@ def test_the_two_commands_of_the_readme_are_the_ones_that_ci_runs():
     assert sorted(two) == sorted(re.findall(r"^make \w+$", CI, re.MULTILINE))
 
 
+def test_each_stage_of_ci_has_a_machine_of_its_own():
+    workflow = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    stages = [f".ci/{file.name}" for file in (ROOT / ".ci").iterdir()]
+
+    assert sorted(re.findall(r"^ +- run: (\.ci/\w+)$", workflow, re.MULTILINE)) == sorted(stages)
+
+
 def test_every_make_command_of_the_readme_is_a_target():
     targets = set(re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE))
 
