@@ -35,10 +35,10 @@ OF_CHANGES = {"/subscriptions", "/announcements", "/notices"}
 def times(operation: Operation) -> int:
     """How often an operation is asked: the more there is in it, the more often."""
     if operation.path in PLUMBING and operation.role != "registry":
-        return 6
+        return 4
     if operation.role in ALSO:
-        return 10
-    return 30 if operation.method in {"POST", "PUT"} else 16
+        return 6
+    return 20 if operation.method in {"POST", "PUT"} else 10
 
 
 def offered() -> Iterator[Operation]:
@@ -63,7 +63,7 @@ async def test_no_input_breaks_it(besieged: Siege, operation: Operation) -> None
 @pytest.mark.parametrize("role", ["portal", "login", "cards", "bank", "mover", "gateway:kamakura"])
 async def test_no_input_breaks_its_pages(besieged: Siege, role: str) -> None:
     for page in besieged.pages(role):
-        await asyncio.to_thread(attack, besieged, page, 12, asyncio.get_running_loop())
+        await asyncio.to_thread(attack, besieged, page, 8, asyncio.get_running_loop())
 
 
 def attack(

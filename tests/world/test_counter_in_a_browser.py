@@ -53,9 +53,7 @@ class Visit:
 
 VISITS = [
     Visit("ja", NARROW, scripts=True),
-    Visit("en", WIDE, scripts=True),
-    Visit("ja", WIDE, scripts=False),
-    Visit("en", NARROW, scripts=False),
+    Visit("en", WIDE, scripts=False),
 ]
 
 
