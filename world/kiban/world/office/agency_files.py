@@ -339,11 +339,9 @@ class _Reader:
         )
 
     def condition(self, table: Table, names: set[str], form: Form | None) -> Condition:
-        condition = read_condition(table)
+        condition = read_condition(table, form)
         if asked := ASKED.get(table.values.get("rule", "")):
             _check_asked(table, "answer", table.text("answer"), asked, form)
-            if "after" in table:
-                _check_asked(table, "after", table.text("after"), asked, form)
         elif condition.item not in names:
             table.mistake("item", f"{condition.item} is not among what the office reads")
         elif (of := table.values.get("of")) and named(condition.item, of) not in names:
