@@ -1,6 +1,7 @@
 """What the tests of a counter share: an application with a counter alone, and people who are expected there."""
 
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 from fastapi import FastAPI
 
@@ -44,7 +45,7 @@ def arrival(number: int, notice: str = FAMILY, state: str = "expected", **differ
         "relation": "世帯主" if number == 0 else "子",
         "old_address": "山梨県手本村大字手本99番地",
         "new_address": "神奈川県鎌倉市長谷1丁目2番3号",
-        "moving_day": "2026-04-03",
+        "moving_day": "2026-03-31",
         "visit_day": "2026-04-06",
         "notice": notice,
         **different,
@@ -62,6 +63,8 @@ class Expecting:
     """How those who were taken in live."""
     households: tuple[Household, ...] = ()
     refuses: Problem | None = None
+    moves_on: date | None = None
+    """The day of a move that is still to come."""
 
     async def arrivals(self) -> list[Arrival]:
         return list(self.people)
@@ -69,7 +72,10 @@ class Expecting:
     async def ways(self, notice: str, head: int | None = None) -> Ways:
         coming = [each.number for each in self.people if each.notice == notice]
         return Ways(
-            head or min(coming), asked=(2,) if self.refuses else (), households=self.households
+            head or min(coming),
+            asked=(2,) if self.refuses else (),
+            households=self.households,
+            moves_on=self.moves_on,
         )
 
     async def arrive(self, notice: str, living: Living) -> None:

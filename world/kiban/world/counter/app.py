@@ -49,7 +49,7 @@ from kiban.world.counter.mandates import MandateDesk
 from kiban.world.counter.notices import Notice
 from kiban.world.counter.settings import CounterSettings
 from kiban.world.office.agencies import Agency
-from kiban.world.office.counter import Counter, attributes
+from kiban.world.office.counter import Counter, MoveToCome, attributes
 from kiban.world.office.households import HeadNotMoving, HouseholdNotHere, Living
 from kiban.world.office.records import NothingToDecide
 from kiban.world.office.relations import TERMS, RelationNeeded
@@ -278,7 +278,7 @@ def _notice_pages(app: FastAPI, desk: Desk) -> None:
         desk.csrf.check(request, session, form.csrf)
         try:
             await desk.take(notice, form.living)
-        except (HeadNotMoving, HouseholdNotHere, RelationNeeded) as problem:
+        except (HeadNotMoving, HouseholdNotHere, MoveToCome, RelationNeeded) as problem:
             return await _notice_page(desk, request, session, notice, form=form, problem=problem)
         return RedirectResponse(f"{HOME}/{notice}", 303)
 

@@ -38,8 +38,11 @@ from kiban.world.office.conditions import ASKED, Condition, named, read_conditio
 from kiban.world.office.effects import Effect, Occasion, read_effect
 from kiban.world.office.relatives import Relation, read_relation
 
-EXPECTED = ("name", "name_kana", "birth_date", "sex", "old_address", "new_address", "notice")
-"""The fields by which an office knows who will arrive, and with whom."""
+EXPECTED = (
+    *("name", "name_kana", "birth_date", "sex"),
+    *("old_address", "new_address", "moving_day", "notice"),
+)
+"""The fields by which an office knows who will arrive, with whom, and not before when."""
 COMPLETING = ("moving_day", "notice")
 """The fields by which an office knows what is completed, and since when."""
 
