@@ -16,6 +16,7 @@ from kiban.world.counter import app as counter_app
 from kiban.world.counter.clerks import Clerks
 from kiban.world.counter.mandate_form import Offered
 from kiban.world.counter.mandates import MandateDesk
+from kiban.world.counter.register import Register
 from kiban.world.counter.settings import CounterSettings
 from kiban.world.office.agencies import Agency
 from kiban.world.office.counter import Arrival
@@ -137,6 +138,7 @@ def counter_app_of(expecting, db, clock, http, *, origin=ORIGIN, cards=CARDS) ->
         network="network",
         shelter=Shelter(TOWN, None, db, clock, NoTown),
         counter=lambda: expecting,
+        register=Register(db),
         mandates=MandateDesk(db, Nobody, clock),
         offered=Offered(items={}, affairs={}),
         clerks=Clerks(KEY, db, clock),

@@ -41,6 +41,16 @@ class ArrivalForm(BaseModel):
         return Living(self.head, self.joins, self.relations)
 
 
+class HolderForm(BaseModel):
+    """Whose card a PIN is set anew for: somebody of a notice, or a resident by name and day of birth."""
+
+    csrf: str = Field(max_length=200)
+    notice: str = Field(default="", max_length=100)
+    number: int = 0
+    name: str = Field(default="", max_length=100)
+    birth_date: Day = ""
+
+
 class MarksForm(BaseModel):
     """Which of the two flags somebody is to have; none ends the protection."""
 

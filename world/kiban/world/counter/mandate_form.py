@@ -16,7 +16,8 @@ from pydantic import Field
 from kiban.identity.authority.contract import MandateRefused
 from kiban.shared.exchanges import Hex32, Shape
 from kiban.shared.problems import Malformed, Unavailable
-from kiban.world.counter.mandates import Named, NoGuardian, NoSuchResident, SeveralResidents, Told
+from kiban.world.counter.mandates import NoGuardian, Told
+from kiban.world.counter.register import Named, NoSuchResident, SeveralResidents
 from kiban.world.vault.contract import LivesElsewhere, NobodyMatches, SeveralMatch
 
 KINDLY = (
