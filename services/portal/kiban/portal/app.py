@@ -191,9 +191,10 @@ def _card(settings: Settings, http: Http, clock: Clock, portal: str) -> Card:
 
 
 def _site(settings: Settings, store: Store, visiting: Visiting, country: words.Country) -> Site:
+    csrf = CSRF(_derived(settings, b"kiban portal forms"))
     return Site(
-        pages=PortalPages("kiban.portal", languages=LANGUAGES),
-        csrf=CSRF(_derived(settings, b"kiban portal forms")),
+        pages=PortalPages("kiban.portal", languages=LANGUAGES, csrf=csrf),
+        csrf=csrf,
         cookie=Cookie("portal-session", settings.origin),
         visit_cookie=Cookie("portal-visit", settings.origin),
         visiting=visiting,
