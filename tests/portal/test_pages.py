@@ -295,6 +295,7 @@ def test_every_route_says_who_may_call_it(clock):
     assert declared <= {
         "anyone",
         "session",
+        "session-or-none",
         "session-or-proxy",
         "session-leaving",
         "front",

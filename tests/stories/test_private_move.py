@@ -98,7 +98,7 @@ async def she_moves(move: Move) -> None:
         page = await hanako.logs_in_at(move.country.origin(kind))
         move.before[kind] = page.part("address").text
     await hanako.browser.open(f"{site}/")
-    await hanako.browser.follow("begin")
+    move.pages["sent"] = accepted(await hanako.browser.follow("begin"))
     await hanako.browser.follow("login")
     await hanako.holds_up_card()
     move.pages["asked"] = await hanako.chooses("kamakura")
@@ -134,6 +134,21 @@ async def she_moves(move: Move) -> None:
 
 
 # --- the move -------------------------------------------------------------------------------------
+
+
+async def test_before_she_logs_in_the_portal_says_who_sent_her_and_why(move: Move) -> None:
+    page = move.pages["sent"]
+
+    for said in (
+        "つばめ引越し",
+        "から来られました",
+        "民間サービス",
+        "転出届",
+        "お住まいの市区町村",
+    ):
+        assert said in page.text, said
+    assert "見本" not in page.text
+    assert not page.has_form("let-in")
 
 
 async def test_she_sees_in_words_who_asks_for_what_before_her_card_approves_it(move: Move) -> None:
@@ -515,6 +530,24 @@ async def test_she_can_say_no_and_a_request_is_answered_once(front: Front, taro:
         front.portal.returned(attempt, came)
     assert refused.value.error == "access_denied"
     assert (await taro.browser.open(address)).status == 404
+
+
+async def test_without_a_login_only_a_number_that_nobody_has_taken_up_is_explained(
+    front: Front, taro: Citizen
+) -> None:
+    """Who asks is said before the login, and to nobody else afterwards."""
+    stranger = front.country.citizen("kenji")
+    _, address = await front.pushed(HOUSEHOLD)
+    before = await stranger.browser.open(address)
+    await taro.logs_in()
+    await taro.browser.open(address)
+    await taro.browser.submit("let-in")
+
+    after = await stranger.browser.open(address)
+
+    assert "つばめ引越し" in before.text
+    assert after.status == 404
+    assert "つばめ引越し" not in after.text
 
 
 async def test_once_only_holds_for_fronts_too(front: Front, taro: Citizen) -> None:

@@ -54,6 +54,14 @@ _DIGEST, _LONGEST_STATE = 43, 255
 
 
 @dataclass(frozen=True, slots=True)
+class Asks:
+    """Which front asks, and for which procedure: what somebody is told who has yet to log in."""
+
+    front: Front
+    procedure: Procedure | None
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """What a person is shown: who asks, for what, and the terms as they would be approved now."""
 
@@ -147,6 +155,15 @@ class Authorizing:
 
     # --- 2 and 3: shown, approved ------------------------------------------------------------------
 
+    async def introduced(self, name: str) -> Asks:
+        """Who asks under this number, for somebody who has yet to log in."""
+        authorization = await self._waiting(None, name)
+        asked = details.load(authorization.details)
+        return Asks(
+            self.fronts.find(authorization.front),
+            self.procedures.find(asked.procedure) if asked.procedure else None,
+        )
+
     async def asked(self, visitor: Visitor, name: str, office: str | None = None) -> Asked:
         """What this number asks for, of the office that the person names; step 2."""
         authorization = await self._waiting(visitor, name)
@@ -159,13 +176,13 @@ class Authorizing:
         terms = self._terms(visitor, front, asked, filed)
         return Asked(authorization, front, procedure, filed, terms)
 
-    async def _waiting(self, visitor: Visitor, name: str) -> Authorization:
-        """What waits for this person's answer under this number."""
+    async def _waiting(self, visitor: Visitor | None, name: str) -> Authorization:
+        """What waits for this person's answer under this number, or for anybody's who has yet to log in."""
         async with self.store.read() as rows:
             authorization = await rows.authorization(name)
         if authorization is None or authorization.answered or authorization.until <= self.clock():
             raise AuthorizationUnknown("it was never pushed, is done, or took too long")
-        if authorization.session not in {None, visitor.session.id}:
+        if authorization.session not in {None, visitor.session.id if visitor else None}:
             raise AuthorizationUnknown("it was begun in another visit")
         return authorization
 

@@ -152,6 +152,21 @@ class InSession(Access[Visitor]):
         return visitor
 
 
+class MaybeInSession(Access[Visitor | None]):
+    """Whoever is logged in here, for their own affairs; or somebody who has yet to log in."""
+
+    name = "session-or-none"
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def __call__(self, request: Request) -> Visitor | None:
+        visitor = await self._site.visitor(request)
+        if visitor is not None and visitor.deputy is not None:
+            raise NotAsProxy("only the person whose affairs they are comes here")
+        return visitor
+
+
 class AlsoAsProxy(InSession):
     """Whoever is logged in here, for their own affairs or within a mandate for somebody else's."""
 
