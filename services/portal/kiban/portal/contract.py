@@ -132,6 +132,20 @@ class HeldField(Shape):
     consent: bool = Field(description="whether the office needs the person's consent to read it")
 
 
+class DayWindow(Shape):
+    """In which days a date may lie, counted from the day on which it is answered."""
+
+    first: int
+    last: int
+
+
+class DayAfter(Shape):
+    """A date is the day of another field, or one of so many days after it."""
+
+    field: str
+    days: Count
+
+
 class AskedField(Shape):
     """A field that only the citizen can fill."""
 
@@ -140,6 +154,8 @@ class AskedField(Shape):
     label: Text
     required: bool
     ask_reason: str | None = Field(description="why it is asked although an office holds it")
+    window: DayWindow | None = Field(default=None, description="of a date")
+    follows: DayAfter | None = Field(default=None, description="of a date")
 
 
 class ProcedureSummary(Shape):
