@@ -114,6 +114,8 @@ async def she_moves(move: Move) -> None:
         "moves_on": "2026-03-30",
         "visits_on": "2026-04-03",
     }
+    late = {**said, "visits_on": "2026-04-14", "moves_to-rest": ""}
+    move.pages["mistakes"] = await hanako.browser.submit("answers", late)
     accepted(await hanako.browser.submit("answers", said))
     move.pages["check"] = accepted(await hanako.browser.follow("sign-at"))
     await hanako.signs()
@@ -156,6 +158,19 @@ async def test_she_sees_in_words_who_asks_for_what_before_her_card_approves_it(m
 
     for said in ("つばめ引越し", "民間サービス", "転出届", "世帯情報", "住民票"):
         assert said in page.text, said
+
+
+async def test_the_site_says_which_field_is_to_be_mended_and_why(move: Move) -> None:
+    page = move.pages["mistakes"]
+
+    assert page.status == 422
+    listed = page.part("mistakes").text
+    assert "引越し先の住所：番地などを入力してください。" in listed
+    assert "窓口へ行く日：もう一つの日より前か、その日から離れすぎています。" in listed
+    assert "引越しの日：" not in listed
+    assert "「引越しの日」の当日から、その14日後まで" in page.part("asked-visits_on").text
+    assert "番地などを入力してください" in page.part("asked-moves_to").text
+    assert page.form("answers").control("moves_on").value == "2026-03-30"
 
 
 async def test_the_site_shows_what_offices_hold_and_has_checked_their_signatures(
