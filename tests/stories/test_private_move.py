@@ -565,6 +565,44 @@ async def test_without_a_login_only_a_number_that_nobody_has_taken_up_is_explain
     assert "つばめ引越し" not in after.text
 
 
+async def test_the_language_that_she_chose_goes_along_to_portal_and_card(
+    front: Front, taro: Citizen
+) -> None:
+    site = front.country.origin("mover")
+    await taro.browser.open(f"{site}/?lang=en")
+
+    portal = await taro.browser.follow("begin")
+    card = await taro.browser.follow("login")
+
+    assert "asks to be let in" in portal.heading
+    assert portal.markup.language == card.markup.language == "en"
+    assert (await taro.browser.open(f"{taro.portal_origin}/about")).markup.language == "en"
+
+
+async def test_a_company_takes_its_language_along_to_the_card(front: Front, taro: Citizen) -> None:
+    await taro.browser.open(f"{front.country.origin('bank')}/?lang=en")
+
+    card = await taro.browser.open(f"{front.country.origin('bank')}/login")
+
+    assert card.markup.language == "en"
+
+
+@pytest.mark.parametrize(
+    ("said", "language"),
+    [("fr en-GB ja", "en"), ("fr", "ja"), ("x" * 2000, "ja"), ('"><script>', "ja")],
+)
+async def test_of_the_languages_that_a_front_names_the_first_that_is_there_counts(
+    front: Front, taro: Citizen, said: str, language: str
+) -> None:
+    attempt = front.portal.begin(front.country.origin("mover") + "/callback")
+
+    pushed = await front.portal.push_authorization_request(attempt, [HOUSEHOLD], ui_locales=said)
+    page = await taro.browser.open(front.portal.authorization_url(pushed))
+
+    assert page.status == 200
+    assert page.markup.language == language
+
+
 async def test_once_only_holds_for_fronts_too(front: Front, taro: Citizen) -> None:
     given = await front.let_in(taro, PROCEDURE)
 

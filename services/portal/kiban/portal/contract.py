@@ -230,6 +230,7 @@ class ServerMetadata(Shape):
     dpop_signing_alg_values_supported: list[str]
     authorization_details_types_supported: list[str]
     authorization_response_iss_parameter_supported: bool
+    ui_locales_supported: list[str]
 
 
 class PushedRequest(Shape):

@@ -46,10 +46,12 @@ from kiban.portal.store.rows import Rows, Store
 from kiban.portal.terms import Terms
 from kiban.shared import assertions, codes
 from kiban.shared.codes import Code
-from kiban.shared.oauth import ClientRefused, OAuthProblem
+from kiban.shared.oauth import ClientRefused, OAuthProblem, wished_language
 
 PUSHED_LASTS, CODE_LASTS = timedelta(minutes=10), timedelta(seconds=60)
 REQUEST = "urn:ietf:params:oauth:request_uri:"
+LANGUAGES = ("ja", "en")
+"""Of the portal's pages."""
 _DIGEST, _LONGEST_STATE = 43, 255
 
 
@@ -139,19 +141,20 @@ class Authorizing:
             key=form["dpop_jkt"],
             details=[one.model_dump() for one in asked.document()],
             until=self.clock() + PUSHED_LASTS,
+            language=wished_language(form.get("ui_locales", ""), LANGUAGES),
         )
         async with self.store.begin() as rows:
             await rows.push_authorization(authorization, at=self.clock())
         return authorization.id
 
-    async def sent(self, client_id: str, request_uri: str) -> str:
-        """The number with which this front sent a browser."""
+    async def sent(self, client_id: str, request_uri: str) -> Authorization:
+        """What this front pushed under the number with which it sent a browser."""
         front, number = self.fronts.find(client_id), request_uri.removeprefix(REQUEST)
         async with self.store.read() as rows:
             pushed = await rows.authorization(number)
         if pushed is None or pushed.front != front.id:
             raise AuthorizationUnknown("this front pushed no request with this number")
-        return pushed.id
+        return pushed
 
     # --- 2 and 3: shown, approved ------------------------------------------------------------------
 

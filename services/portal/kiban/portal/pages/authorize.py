@@ -31,9 +31,10 @@ class AuthorizePages:
 
         @app.get("/authorize", include_in_schema=False, dependencies=[Depends(anyone)])
         async def authorize(client_id: str = "", request_uri: str = "") -> Response:
-            """Take a browser that a front sent (RFC 9126, section 4)."""
-            number = await self.authorizing.sent(client_id, request_uri)
-            return go(f"/authorize/{number}")
+            """Take a browser that a front sent (RFC 9126, section 4), in the language that it spoke there."""
+            pushed = await self.authorizing.sent(client_id, request_uri)
+            language = f"?lang={pushed.language}" if pushed.language else ""
+            return go(f"/authorize/{pushed.id}{language}")
 
         @app.get("/authorize/{number}", include_in_schema=False)
         async def show_authorization(

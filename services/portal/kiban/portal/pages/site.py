@@ -27,7 +27,6 @@ from kiban.shared.csrf import CSRF, FIELD
 from kiban.shared.mandates import MandateEnded, MandateUnknown
 from kiban.shared.pages import Pages, Texts
 
-LANGUAGES = ("ja", "en")
 FLAGS = frozenset({"saved", "passed", "none", "ended", "left", "discarded"})
 """What a page that was come to after a form can say in one line, by a word in its address."""
 
