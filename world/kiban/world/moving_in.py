@@ -242,7 +242,10 @@ def open_counter(
             around.clock,
         ),
         offered=Offered(
-            items={each.item: each.name for each in cast.layouts.values()}, affairs=cast.affairs
+            items={
+                each.item: each.name for each in cast.layouts.values() if each.item in cast.shown
+            },
+            affairs=cast.affairs,
         ),
         shelter=Shelter(office.agency, office.records, around.db, around.clock, register),
         clerks=Clerks(settings.clerk_key, around.db, around.clock),
