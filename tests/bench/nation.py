@@ -27,7 +27,7 @@ NATION, FEW = 1741, 41
 SECONDS, GIBIBYTES = 60, 8
 GLANCE = 0.05
 PATIENCE = 60.0
-DAYS = {"moves_on": 1, "visits_on": 5}
+DAYS = {"moves_on": 0, "visits_on": 5}
 
 
 async def run(plan: Plan, place: Path) -> Section:

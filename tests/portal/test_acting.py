@@ -110,6 +110,21 @@ async def test_what_is_the_principals_alone_is_shown_to_no_proxy(country, regist
         assert "ご本人だけ" in page.text
 
 
+async def test_a_page_that_refuses_a_proxy_has_the_button_that_it_names(country, register):
+    await register.tell("taro", "hanako")
+    hanako = await arrives(country)
+    await acts_for(hanako, "taro")
+
+    refused = await goes(hanako, "/history")
+    own = await hanako.browser.submit("end-acting")
+
+    assert "「代理をやめる」" in refused.text
+    assert "見本 太郎さんの代理をしています" in refused.text
+    assert own.status == 200
+    assert not own.has_form("end-acting")
+    assert (await goes(hanako, "/history")).status == 200
+
+
 async def test_a_procedure_outside_the_mandate_is_opened_for_nobody(country, register):
     await register.tell("taro", "hanako")
     hanako = await arrives(country)

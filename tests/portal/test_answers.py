@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from kiban.portal import answers
 from kiban.portal.answers import Setting
 from kiban.portal.contract import OnceOnlyViolated
-from kiban.portal.procedures import Asked, Window
+from kiban.portal.procedures import Asked, Following, Window
 from kiban.shared.identifiers import check_corporate_number
 from kiban.shared.problems import Malformed
 from tests.portal.builders import COMPANY, NOON, TOWN, Shelf, procedure
@@ -136,6 +136,7 @@ MOVING = replace(
     asked=(
         Asked("day", "date", {}, True, None, 200, window=Window(first=-10, last=30)),
         Asked("who", "members", {}, True, None, 200, of="household"),
+        Asked("then", "date", {}, False, None, 200, follows=Following("day", 14)),
     ),
 )
 FAMILY = {"who": ("見本 太郎", "見本 花子", "見本 芽衣")}
@@ -154,6 +155,28 @@ async def test_a_day_in_its_window_is_taken(day):
 @pytest.mark.parametrize("day", ["2026-03-21", "2026-05-02", "2025-04-01"])
 async def test_a_day_outside_its_window_is_a_mistake(day):
     assert (await moving(day=day, **{"who-1": "yes"})).mistakes == {"day": "window"}
+
+
+@pytest.mark.parametrize("then", ["2026-04-03", "2026-04-17"])
+async def test_a_day_that_follows_another_soon_enough_is_taken(then):
+    found = await moving(day="2026-04-03", then=then, **{"who-1": "yes"})
+
+    assert not found.mistakes
+    assert found.values["then"] == then
+
+
+@pytest.mark.parametrize("then", ["2026-04-02", "2026-04-18", "2027-04-03"])
+async def test_a_day_before_the_other_or_too_long_after_it_is_a_mistake(then):
+    found = await moving(day="2026-04-03", then=then, **{"who-1": "yes"})
+
+    assert found.mistakes == {"then": "follows"}
+    assert "then" not in found.values
+
+
+async def test_of_two_days_the_first_is_mended_first():
+    found = await moving(day="2027-04-03", then="2027-05-30", **{"who-1": "yes"})
+
+    assert found.mistakes == {"day": "window"}
 
 
 async def test_some_of_a_held_list_are_chosen_by_their_places():

@@ -101,6 +101,26 @@ async def test_the_back_button_after_signing_leads_to_where_the_application_is(c
     assert "二重に行われることはありません" in again.text
 
 
+async def test_what_the_office_needs_and_nobody_holds_is_said_before_it_is_sent(country):
+    taro = await at_the_form(country, "taro")
+    said = [taro.page.part("unheld").text]
+    await taro.fills(ANSWERS)
+    said.append(taro.page.part("unheld").text)
+    await taro.browser.submit("discard")
+
+    for text in said:
+        assert "公金受取口座：" in text
+        assert "口座登録" in text
+        assert "先に" in text
+        assert "申請は必ず返されます" in text
+
+
+async def test_of_what_offices_hold_nothing_is_said_to_be_missing(country):
+    hanako = await at_the_form(country)
+
+    assert not hanako.page.parts("unheld")
+
+
 async def test_answers_that_were_changed_in_another_window_are_not_what_was_signed(country):
     hanako = await at_the_form(country)
     await hanako.fills(ANSWERS)

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -30,6 +31,19 @@ async def test_own_records_are_read_live_for_one_session(country):
     assert "MARIA" in maria.page.part("record-resident-record").text
     await maria.logs_out()
     assert (await goes(maria, "/records")).status == 401
+
+
+async def test_what_was_shown_stands_in_the_operations_with_its_office(country):
+    maria = await arrives(country, "maria")
+    await maria.looks_at("kamakura/resident-record")
+
+    lines = await operations(maria)
+    english = (await goes(maria, "/operations?lang=en")).table("operations").rows
+
+    assert any(
+        "表示しました" in line and "住民票の記載事項（鎌倉市（模擬））" in line for line in lines
+    )
+    assert any("Resident record (Kamakura City (SIMULATED))" in row[1] for row in english), english
 
 
 async def test_leaving_ends_what_was_approved_for_the_visit(country):
@@ -72,6 +86,8 @@ async def test_a_proof_is_shown_with_what_is_needed_to_check_it(country):
     assert "確かに入っています" in hanako.page.part("verified").text
     assert checkpoint.count("—") >= 1
     assert hanako.page.part("path").text
+    source = Path(verifier.__file__).relative_to(Path(__file__).parents[2])
+    assert str(source) in hanako.page.text
 
 
 async def test_a_saved_proof_holds_for_a_program_that_knows_nothing_of_the_portal(

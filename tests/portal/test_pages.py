@@ -7,7 +7,7 @@ import pytest
 
 from kiban.portal.app import create_app
 from kiban.portal.client import PortalClient
-from kiban.portal.contract import ProcedureUnknown
+from kiban.portal.contract import DayAfter, DayWindow, ProcedureUnknown
 from kiban.portal.pages.site import local
 from kiban.portal.procedures import LAWFUL_REASONS
 from kiban.shared.app import declared_access, every_route
@@ -283,6 +283,10 @@ async def test_procedures_can_be_read_by_programs(alone):
     assert described.id in {one.id for one in listed}
     assert [one.item for one in described.held] == ["household", "income", "bank-account"]
     assert {one.type for one in described.asked} == {"month", "company", "address", "yes"}
+    moving = {one.name: one for one in (await client.read_procedure("moving-out")).asked}
+    assert moving["moves_on"].window == DayWindow(first=-10, last=30)
+    assert moving["visits_on"].follows == DayAfter(field="moves_on", days=14)
+    assert moving["movers"].window is moving["moves_on"].follows is None
     with pytest.raises(ProcedureUnknown):
         await client.read_procedure("no such thing")
 
@@ -295,6 +299,7 @@ def test_every_route_says_who_may_call_it(clock):
     assert declared <= {
         "anyone",
         "session",
+        "session-or-none",
         "session-or-proxy",
         "session-leaving",
         "front",

@@ -69,6 +69,33 @@ def test_a_field_may_choose_from_a_held_list_and_a_date_may_lie_in_a_window(fold
     assert found.asked_field("day").window == procedures.Window(first=-10, last=30)
 
 
+def test_a_date_may_follow_one_that_is_asked_above_it(folder):
+    dates = asked("first").replace('"text"', '"date"')
+    follows = 'follows = { field = "first", days = 14 }'
+    add(folder, dates + asked("then", "それから", follows).replace('"text"', '"date"'))
+
+    found = procedures.load(folder).find(SHIPPED)
+
+    assert found.asked_field("then").follows == procedures.Following("first", 14)
+
+
+@pytest.mark.parametrize(
+    ("type_", "follows", "reason"),
+    [
+        ("text", 'field = "first", days = 14', "only a date follows another"),
+        ("date", 'field = "from_month", days = 14', "no date called from_month is asked above"),
+        ("date", 'field = "then", days = 14', "no date called then is asked above"),
+        ("date", 'field = "first", days = -1', "it follows by 0 days or more"),
+        ("date", 'field = "first"', "days is missing"),
+    ],
+)
+def test_what_a_date_cannot_follow_is_a_mistake(folder, type_, follows, reason):
+    then = asked("then", "それから", f"follows = {{ {follows} }}").replace('"text"', f'"{type_}"')
+    add(folder, asked("first").replace('"text"', '"date"') + then)
+
+    assert any(reason in line for line in lines(folder)), lines(folder)
+
+
 def test_a_procedure_that_is_not_there_is_unknown():
     with pytest.raises(ProcedureUnknown):
         procedures.load(shipped_country()).find("nothing")

@@ -67,6 +67,16 @@ async def acts(
         yield here
 
 
+async def test_the_counter_offers_only_what_a_proxy_could_ever_be_shown(acts):
+    page = await acts.clerk.terminal.open(f"{acts.clerk.counter}/mandates")
+
+    controls = page.form("mandate").controls
+    offered = {choice for one in controls if one.name == "items" for choice in one.choices}
+
+    assert {"household", "resident-record", "income", "moving-out"} <= offered
+    assert not offered & {"history-opened", "history-closed", "four-attributes"}
+
+
 async def test_a_guardian_reads_for_her_child_what_the_register_lets_her(acts):
     told = await acts.tells("mei", "guardian", until="2190-01-01")
     await acts.acts_for("mei")

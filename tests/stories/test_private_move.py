@@ -98,7 +98,7 @@ async def she_moves(move: Move) -> None:
         page = await hanako.logs_in_at(move.country.origin(kind))
         move.before[kind] = page.part("address").text
     await hanako.browser.open(f"{site}/")
-    await hanako.browser.follow("begin")
+    move.pages["sent"] = accepted(await hanako.browser.follow("begin"))
     await hanako.browser.follow("login")
     await hanako.holds_up_card()
     move.pages["asked"] = await hanako.chooses("kamakura")
@@ -114,6 +114,8 @@ async def she_moves(move: Move) -> None:
         "moves_on": "2026-03-30",
         "visits_on": "2026-04-03",
     }
+    late = {**said, "visits_on": "2026-04-14", "moves_to-rest": ""}
+    move.pages["mistakes"] = await hanako.browser.submit("answers", late)
     accepted(await hanako.browser.submit("answers", said))
     move.pages["check"] = accepted(await hanako.browser.follow("sign-at"))
     await hanako.signs()
@@ -136,11 +138,39 @@ async def she_moves(move: Move) -> None:
 # --- the move -------------------------------------------------------------------------------------
 
 
+async def test_before_she_logs_in_the_portal_says_who_sent_her_and_why(move: Move) -> None:
+    page = move.pages["sent"]
+
+    for said in (
+        "つばめ引越し",
+        "から来られました",
+        "民間サービス",
+        "転出届",
+        "お住まいの市区町村",
+    ):
+        assert said in page.text, said
+    assert "見本" not in page.text
+    assert not page.has_form("let-in")
+
+
 async def test_she_sees_in_words_who_asks_for_what_before_her_card_approves_it(move: Move) -> None:
     page = move.pages["asked"]
 
     for said in ("つばめ引越し", "民間サービス", "転出届", "世帯情報", "住民票"):
         assert said in page.text, said
+
+
+async def test_the_site_says_which_field_is_to_be_mended_and_why(move: Move) -> None:
+    page = move.pages["mistakes"]
+
+    assert page.status == 422
+    listed = page.part("mistakes").text
+    assert "引越し先の住所：番地などを入力してください。" in listed
+    assert "窓口へ行く日：もう一つの日より前か、その日から離れすぎています。" in listed
+    assert "引越しの日：" not in listed
+    assert "「引越しの日」の当日から、その14日後まで" in page.part("asked-visits_on").text
+    assert "番地などを入力してください" in page.part("asked-moves_to").text
+    assert page.form("answers").control("moves_on").value == "2026-03-30"
 
 
 async def test_the_site_shows_what_offices_hold_and_has_checked_their_signatures(
@@ -515,6 +545,62 @@ async def test_she_can_say_no_and_a_request_is_answered_once(front: Front, taro:
         front.portal.returned(attempt, came)
     assert refused.value.error == "access_denied"
     assert (await taro.browser.open(address)).status == 404
+
+
+async def test_without_a_login_only_a_number_that_nobody_has_taken_up_is_explained(
+    front: Front, taro: Citizen
+) -> None:
+    """Who asks is said before the login, and to nobody else afterwards."""
+    stranger = front.country.citizen("kenji")
+    _, address = await front.pushed(HOUSEHOLD)
+    before = await stranger.browser.open(address)
+    await taro.logs_in()
+    await taro.browser.open(address)
+    await taro.browser.submit("let-in")
+
+    after = await stranger.browser.open(address)
+
+    assert "つばめ引越し" in before.text
+    assert after.status == 404
+    assert "つばめ引越し" not in after.text
+
+
+async def test_the_language_that_she_chose_goes_along_to_portal_and_card(
+    front: Front, taro: Citizen
+) -> None:
+    site = front.country.origin("mover")
+    await taro.browser.open(f"{site}/?lang=en")
+
+    portal = await taro.browser.follow("begin")
+    card = await taro.browser.follow("login")
+
+    assert "asks to be let in" in portal.heading
+    assert portal.markup.language == card.markup.language == "en"
+    assert (await taro.browser.open(f"{taro.portal_origin}/about")).markup.language == "en"
+
+
+async def test_a_company_takes_its_language_along_to_the_card(front: Front, taro: Citizen) -> None:
+    await taro.browser.open(f"{front.country.origin('bank')}/?lang=en")
+
+    card = await taro.browser.open(f"{front.country.origin('bank')}/login")
+
+    assert card.markup.language == "en"
+
+
+@pytest.mark.parametrize(
+    ("said", "language"),
+    [("fr en-GB ja", "en"), ("fr", "ja"), ("x" * 2000, "ja"), ('"><script>', "ja")],
+)
+async def test_of_the_languages_that_a_front_names_the_first_that_is_there_counts(
+    front: Front, taro: Citizen, said: str, language: str
+) -> None:
+    attempt = front.portal.begin(front.country.origin("mover") + "/callback")
+
+    pushed = await front.portal.push_authorization_request(attempt, [HOUSEHOLD], ui_locales=said)
+    page = await taro.browser.open(front.portal.authorization_url(pushed))
+
+    assert page.status == 200
+    assert page.markup.language == language
 
 
 async def test_once_only_holds_for_fronts_too(front: Front, taro: Citizen) -> None:

@@ -63,6 +63,17 @@ def renew_anything():
     return renew
 
 
+def believe_anybody():
+    """A card office to which every card is the visitor's, and which writes down what it was asked."""
+    asked = []
+
+    async def check(order, certificate) -> None:
+        asked.append((order, certificate))
+
+    check.asked = asked
+    return check
+
+
 async def issue(cards: Cards, persona: str = "hanako", **different) -> None:
     wanted = {
         "authentication_pin": PIN,
@@ -92,7 +103,7 @@ def settings(**different) -> CardsSettings:
 
 
 @asynccontextmanager
-async def cards_app(db, clock, *, login=None, renew=None, **different):
+async def cards_app(db, clock, *, login=None, renew=None, holder=None, **different):
     """The cards' application, with whatever plays login and the card office behind it."""
     routes = {LOGIN: login} if login else {}
     app = create_app(
@@ -101,6 +112,7 @@ async def cards_app(db, clock, *, login=None, renew=None, **different):
         http=HttpxHttp(routes),
         clock=clock,
         certify_renewal=renew or renew_anything(),
+        check_holder=holder or believe_anybody(),
     )
     async with app.router.lifespan_context(app):
         yield app

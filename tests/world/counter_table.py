@@ -1,6 +1,7 @@
 """What the tests of a counter share: an application with a counter alone, and people who are expected there."""
 
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 from fastapi import FastAPI
 
@@ -15,6 +16,7 @@ from kiban.world.counter import app as counter_app
 from kiban.world.counter.clerks import Clerks
 from kiban.world.counter.mandate_form import Offered
 from kiban.world.counter.mandates import MandateDesk
+from kiban.world.counter.register import Register
 from kiban.world.counter.settings import CounterSettings
 from kiban.world.office.agencies import Agency
 from kiban.world.office.counter import Arrival
@@ -44,7 +46,7 @@ def arrival(number: int, notice: str = FAMILY, state: str = "expected", **differ
         "relation": "世帯主" if number == 0 else "子",
         "old_address": "山梨県手本村大字手本99番地",
         "new_address": "神奈川県鎌倉市長谷1丁目2番3号",
-        "moving_day": "2026-04-03",
+        "moving_day": "2026-03-31",
         "visit_day": "2026-04-06",
         "notice": notice,
         **different,
@@ -62,6 +64,8 @@ class Expecting:
     """How those who were taken in live."""
     households: tuple[Household, ...] = ()
     refuses: Problem | None = None
+    moves_on: date | None = None
+    """The day of a move that is still to come."""
 
     async def arrivals(self) -> list[Arrival]:
         return list(self.people)
@@ -69,7 +73,10 @@ class Expecting:
     async def ways(self, notice: str, head: int | None = None) -> Ways:
         coming = [each.number for each in self.people if each.notice == notice]
         return Ways(
-            head or min(coming), asked=(2,) if self.refuses else (), households=self.households
+            head or min(coming),
+            asked=(2,) if self.refuses else (),
+            households=self.households,
+            moves_on=self.moves_on,
         )
 
     async def arrive(self, notice: str, living: Living) -> None:
@@ -131,6 +138,7 @@ def counter_app_of(expecting, db, clock, http, *, origin=ORIGIN, cards=CARDS) ->
         network="network",
         shelter=Shelter(TOWN, None, db, clock, NoTown),
         counter=lambda: expecting,
+        register=Register(db),
         mandates=MandateDesk(db, Nobody, clock),
         offered=Offered(items={}, affairs={}),
         clerks=Clerks(KEY, db, clock),

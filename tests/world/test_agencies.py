@@ -308,7 +308,7 @@ reads = [{ item = "household" }]
 grants_when = [
     { rule = "lies-with-another-office", answer = "moves_to" },
     { rule = "is-in-window", answer = "moves_on", from = -10, to = 30 },
-    { rule = "follows-within-days", answer = "visits_on", after = "moves_on", days = 14 },
+    { rule = "follows-within-days", answer = "visits_on" },
 ]
 applies = [
     { item = "moved-in", each = "movers", to = "moves_to", affair = "moving", set = [
@@ -385,7 +385,7 @@ def test_what_an_office_does_for_who_moves_is_in_its_file(country):
         ),
         ('answer = "moves_to" }', 'answer = "moves_on" }', "answer: the procedure asks no address"),
         ('answer = "moves_on", from', 'answer = "moves_to", from', "answer: the procedure asks no"),
-        ('after = "moves_on"', 'after = "moves_to"', "after: the procedure asks no date called"),
+        ('answer = "visits_on"', 'answer = "moves_on"', "answer: the procedure does not say what"),
         (
             'withdraws = { item = "moving-out"',
             'withdraws = { item = "income"',

@@ -1,11 +1,12 @@
 """The new town: it expects whom it was told of, and enters them when they have come to the counter."""
 
 import asyncio
-from datetime import date
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
 from kiban.world.office import store
+from kiban.world.office.counter import MoveToCome
 from kiban.world.office.following import LONGEST_DELAY
 from kiban.world.office.records import NothingToDecide
 from tests.world.moving_table import (
@@ -231,15 +232,35 @@ async def test_a_notice_that_is_no_applications_number_is_laid_aside(town, clock
     assert [each.problem for each in await town.office.laid_aside()] == ["told-wrong"]
 
 
-async def test_nobody_has_moved_later_than_they_came(town, clock):
-    told_of(town, "hanako", moving_day="2026-04-20")
+async def test_a_move_that_is_still_to_come_is_not_taken_in(town, clock):
+    counter = town.office.counter
+    told_of(town, "hanako")
+    told_of(town, "mei", moving_day="2026-04-03")
     await moments_pass(town, clock)
 
+    assert (await counter.ways(NOTICE)).moves_on == date(2026, 4, 3)
+    with pytest.raises(MoveToCome):
+        await counter.arrive(NOTICE)
+
+    assert {each.state for each in await counter.arrivals()} == {"expected"}
+    assert await held(town, "hanako", "resident-record") == "not-held"
+
+
+async def test_it_is_taken_in_on_the_day_of_the_move_in_japan(town, clock):
+    told_of(town, "hanako", moving_day="2026-04-02")
+    await moments_pass(town, clock)
+    evening = datetime(2026, 4, 1, 14, 59, tzinfo=UTC)
+    clock.advance(evening - clock())
+    with pytest.raises(MoveToCome):
+        await town.office.counter.arrive(NOTICE)
+
+    clock.advance(timedelta(minutes=1))
     await town.office.counter.arrive(NOTICE)
 
+    assert (await town.office.counter.ways(NOTICE)).moves_on is None
     async with town.office.records.db.read() as connection:
         kept = await store.find_record(connection, "hanako", "resident-record")
-    assert kept.held.as_of == "2026-04-01"
+    assert kept.held.as_of == "2026-04-02"
 
 
 async def test_the_old_town_alone_is_told_in_one_announcement(expecting):

@@ -1,6 +1,7 @@
 """The counter's pages: filled already, one button, and a kind word for every mistake."""
 
 import re
+from datetime import date
 from urllib.parse import urlencode
 
 import pytest
@@ -12,6 +13,7 @@ from kiban.world.clerk import Clerk
 from kiban.world.counter.app import PACKAGE
 from kiban.world.counter.clerks import SESSION_LASTS
 from kiban.world.counter.notices import NoSuchNotice, find, together
+from kiban.world.office.counter import MoveToCome
 from kiban.world.office.households import HeadNotMoving, HouseholdNotHere, Living
 from kiban.world.office.relations import TERMS, RelationNeeded
 from tests.world.card_table import PIN, cards_app, renew_anything
@@ -171,7 +173,7 @@ async def test_a_notice_is_filled_already_and_says_whose_word_it_is(clerk) -> No
         "転入 一",
         "山梨県手本村",
         "神奈川県鎌倉市長谷1丁目2番3号",
-        "2026年4月3日",
+        "2026年3月31日",
         "世帯主",
     ):
         assert said in page.text, said
@@ -213,6 +215,22 @@ async def test_a_refused_notice_comes_back_as_it_was_filled_in(town, clerk, prob
     assert page.form("arrive").control("relation").choices[1:] == [f"2 {one}" for one in TERMS]
     page = await clerk.terminal.submit("arrive", {"relation": "2 母"})
     assert page.form("arrive").control("relation").value == "2 母"
+    assert not town.expecting.taken
+
+
+async def test_a_move_that_is_still_to_come_is_said_and_has_no_button(town, clerk) -> None:
+    token = (await clerk.opens(FAMILY)).form("arrive").control("csrf").value
+    town.expecting.households = (GRANDMOTHERS,)
+    town.expecting.moves_on, town.expecting.refuses = date(2026, 4, 3), MoveToCome()
+
+    page = await clerk.opens(FAMILY)
+    sent = await town.sends(clerk, f"/{FAMILY}/arrival", {"csrf": token})
+
+    assert "引越しの日は2026年4月3日です" in page.part("to-come").text
+    assert not page.has_form("arrive")
+    assert not page.has_form("join-1")
+    assert sent.status == MoveToCome.status
+    assert "still to come" in sent.content.decode()
     assert not town.expecting.taken
 
 
@@ -327,6 +345,16 @@ async def test_a_refused_form_of_protection_comes_back_as_it_was_filled_in(town,
     kept = {each.name: each.value for each in page.form("protect").controls if each.value}
     assert {**said, "address": "火星1番"}.items() <= kept.items()
     assert kept["marks"] == "undisclosed"
+
+
+async def test_a_day_that_no_calendar_has_protects_nobody(town, clerk) -> None:
+    await town.db.migrate("kiban.world.office")
+    page = await clerk.terminal.open(f"{COUNTER}/protection")
+    said = {each.name: each.value for each in page.form("protect").controls if each.value}
+    known = {"name": "見本　花子", "birth_date": "1990-05-12", "address": "鎌倉市", "sex": "female"}
+    form = {**said, **known, "moving_day": "2026-02-30"}
+
+    assert (await town.sends(clerk, "/protection", form)).status == 422
 
 
 # --- renewal --------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ ask an origin that is not of this country for anything.
 import asyncio
 import re
 from dataclasses import dataclass
+from datetime import date
 from urllib.parse import urlsplit
 
 import pytest
@@ -23,13 +24,14 @@ from kiban.world.cards.deck import Cards
 from kiban.world.counter.app import PACKAGE
 from tests.architecture.floors import ROOT
 from tests.conftest import AXE, CHROMIUM
-from tests.world.card_table import PIN, SECRET, issue, renew_anything, settings
+from tests.world.card_table import PIN, SECRET, believe_anybody, issue, renew_anything, settings
 from tests.world.counter_table import (
     CARD_COUNTERS,
     FAMILY,
     GONE,
     GRANDMOTHERS,
     KEY,
+    Expecting,
     counter_app_of,
     three_notices,
 )
@@ -105,6 +107,7 @@ class Town:
 
     counter: str
     cards: str
+    expecting: Expecting
 
 
 @pytest.fixture
@@ -129,13 +132,14 @@ async def town(new_database, clock, worker_id):
         http=HttpxHttp({}),
         clock=clock,
         certify_renewal=renew_anything(),
+        check_holder=believe_anybody(),
     )
     http = HttpxHttp({cards_at: cards})
     expecting = three_notices()
     expecting.households = (GRANDMOTHERS,)
     app = counter_app_of(expecting, db, clock, http, origin=origin, cards=cards_at)
     async with serving([Role("town", origin, app), Role("cards", cards_at, cards)]):
-        yield Town(origin, cards_at)
+        yield Town(origin, cards_at, expecting)
 
 
 @pytest.fixture(params=VISITS, ids=str)
@@ -199,6 +203,40 @@ async def test_a_family_comes_and_a_card_is_renewed(watcher: Watcher, town: Town
     assert watcher.complaints == []
 
 
+async def test_a_move_is_still_to_come_and_a_pin_is_set_anew(watcher: Watcher, town: Town) -> None:
+    page = watcher.page
+    await page.goto(f"{town.counter}/counter")
+    await signs_in(page, KEY.reveal())
+    await page.goto(f"{town.counter}/counter/{FAMILY}")
+    town.expecting.moves_on = date(2026, 4, 3)
+    await page.reload()
+    await page.wait_for_selector("[data-testid=to-come]")
+    await watcher.looks("move-to-come")
+    town.expecting.moves_on = None
+    await page.reload()
+    await page.click("#arrive button")
+    await page.wait_for_selector("[data-testid=taken]")
+    await page.click("#set-pin-0 button")
+    await page.wait_for_selector("form[name=set]")
+    await watcher.looks("new-pin")
+    await sets_pin(page, "12")
+    await page.wait_for_selector("#problem")
+    await watcher.looks("pin-misshapen")
+    await sets_pin(page, "2580")
+    await page.wait_for_selector("[data-testid=set]")
+    await watcher.looks("pin-set")
+    await page.click("#back")
+    await page.wait_for_selector("[data-testid=taken]")
+    await page.goto(f"{town.counter}/counter")
+    await page.fill("#holder_name", "転入　一")
+    await page.fill("#holder_birth", "1990-05-12")
+    await page.click("#set-pin button")
+    await page.wait_for_selector("#problem")
+    await watcher.looks("no-such-holder")
+    assert watcher.strangers == []
+    assert watcher.complaints == []
+
+
 async def signs_in(page: Page, key: str) -> None:
     await page.fill("#key", key)
     await page.click("#sign-in button")
@@ -210,6 +248,13 @@ async def names_proxy(page: Page) -> None:
         await page.fill(f"#{role}_birth", "1990-05-12")
     await page.fill("#until", "2026-12-31")
     await page.click("#mandate button")
+
+
+async def sets_pin(page: Page, pin: str) -> None:
+    await page.select_option("#persona", "hanako")
+    for name in ("password", "again"):
+        await page.fill(f"#{name}", pin)
+    await page.click("form[name=set] button")
 
 
 async def puts_card_down(page: Page, *, pin: str) -> None:

@@ -16,6 +16,7 @@ from kiban.world.population import renewing
 from kiban.world.vault.client import CardOfficeClient
 from kiban.world.vault.contract import (
     CardOfSomebodyElse,
+    HolderCheck,
     LivesElsewhere,
     NobodyMatches,
     SignatureInForce,
@@ -58,6 +59,16 @@ class CardOffice:
             **different,
         }
         return await self.client.renew_signature(SignatureRenewal(**wanted))
+
+    async def checks(self, *, persona: str = "hanako", **different) -> None:
+        certificate = await self.cards.authentication_certificate(persona)
+        wanted = {
+            "municipality": HERE,
+            "visitor": of("hanako"),
+            "authentication_certificate": encoding.encode(certificate),
+            **different,
+        }
+        await self.client.check_holder(HolderCheck(**wanted))
 
 
 @pytest.fixture
@@ -195,3 +206,33 @@ async def renews(cards, registers):
 async def test_only_the_card_office_may_ask(registers):
     with pytest.raises(Unauthenticated):
         await CardOffice(registers, Secret("somebody's")).asks()
+    with pytest.raises(Unauthenticated):
+        await CardOffice(registers, Secret("somebody's")).checks()
+
+
+# --- whose card it is, for a PIN that is set anew ---------------------------------------------------
+
+
+async def test_the_visitors_own_card_is_believed(registers):
+    await CardOffice(registers).checks()
+
+
+@pytest.mark.parametrize(
+    ("different", "problem"),
+    [
+        ({"persona": "taro"}, CardOfSomebodyElse),
+        ({"municipality": ELSEWHERE}, LivesElsewhere),
+        ({"visitor": of("hanako", NEW)}, NobodyMatches),
+        ({"authentication_certificate": "AAAA"}, CertificateRefused),
+    ],
+)
+async def test_another_card_or_another_counter_is_refused(registers, different, problem):
+    with pytest.raises(problem):
+        await CardOffice(registers).checks(**different)
+
+
+async def test_of_a_lost_card_no_pin_is_set(registers, network):
+    await network.report_loss("hanako")
+
+    with pytest.raises(CertificateRevoked):
+        await CardOffice(registers).checks()

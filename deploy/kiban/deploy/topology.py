@@ -51,7 +51,7 @@ from kiban.world.moving_in import (
     open_counter,
 )
 from kiban.world.office.office import Office
-from kiban.world.population import fetching, renewing
+from kiban.world.population import checking, fetching, renewing
 from kiban.world.vault.client import CardOfficeClient
 
 
@@ -219,6 +219,7 @@ def cards(house: House) -> FastAPI:
         http=house.http,
         clock=house.clock,
         certify_renewal=renewing(registrar, people.people),
+        check_holder=checking(registrar),
         fetch=fetching(registrar, people.people.living_in(late)),
     )
     give_out_cards(app, app.state.cards, people, registrar, late)

@@ -2,12 +2,15 @@
 OAuth's refusals: what an authorization server, or who takes its tokens, says in the words of RFC 6749 and is a problem
 document all the same.
 
-Login and the portal are both authorization servers, for different things; their clients meet one kind of refusal.
+Login and the portal are both authorization servers, for different things; their clients meet one kind of refusal, and
+say in one way in which language somebody reads.
 
-Source: RFC 6749 sections 4.1.2.1 and 5.2; RFC 6750 section 3; RFC 7523 section 2.2; RFC 9449 section 7.1; RFC 9457.
+Source: RFC 6749 sections 4.1.2.1 and 5.2; RFC 6750 section 3; RFC 7523 section 2.2; RFC 9449 section 7.1; RFC 9457;
+OpenID Connect Core 1.0 section 3.1.2.1.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from kiban.shared.problems import Problem, Scalar
@@ -66,3 +69,9 @@ class TokenRefused(OAuthProblem):
 
 class ClientRefused(OAuthProblem):
     slug, title, status = "client-refused", "The relying party did not prove who it is", 401
+
+
+def wished_language(ui_locales: str, offered: Sequence[str]) -> str | None:
+    """The first of the wished languages (`ui_locales`) that is offered; none is an answer, and no mistake."""
+    wished = (tag.partition("-")[0].lower() for tag in ui_locales.split())
+    return next((tag for tag in wished if tag in offered), None)

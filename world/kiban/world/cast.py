@@ -16,6 +16,9 @@ from kiban.world.office import agency_files
 from kiban.world.office.agencies import Agency
 from kiban.world.people import People
 
+SELF = "self-information"
+"""The affair under which the portal shows people what is held of them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cast:
@@ -26,6 +29,8 @@ class Cast:
     """Through whom people read their own records."""
     affairs: dict[str, Text] = field(default_factory=dict)
     """In what can be applied, with its names."""
+    shown: frozenset[str] = frozenset()
+    """The items that the law lets people be shown of their own."""
 
     @property
     def vault(self) -> Agency:
@@ -57,6 +62,7 @@ def load(country: Path, mistakes: Mistakes) -> Cast:
         layouts=layouts.load(country, mistakes),
         portal=read_toml(country / "country.toml", Mistakes()).text("portal"),
         affairs=_affairs(country),
+        shown=_shown(country),
     )
 
 
@@ -72,6 +78,14 @@ def _affairs(country: Path) -> dict[str, Text]:
         for affair in table.tables("affair")
     }
     return {affair: named[affair] for affair in sorted(asked & named.keys())}
+
+
+def _shown(country: Path) -> frozenset[str]:
+    """What the law has a row for, under which people are shown their own information (自己情報)."""
+    unheard = Mistakes()
+    law = [read_toml(file, unheard) for file in toml_files(country / "law")]
+    rows = [row for table in law for row in table.tables("row") if row.text("affair") == SELF]
+    return frozenset(row.text("item") for row in rows if row.text("kind") == "inquiry")
 
 
 @cache

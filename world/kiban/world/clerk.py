@@ -106,6 +106,12 @@ class Clerk:
         place = next(n for n, text in enumerate(names, 1) if name in text)
         return accepted(await self.terminal.submit(f"marks-{place}", {"marks": marks}))
 
+    async def begins_new_pin(self, name: str, birth_date: str) -> Page:
+        """Let a resident set a PIN anew; the terminal then shows the card's page."""
+        await self.looks()
+        said = {"name": name, "birth_date": birth_date}
+        return accepted(await self.terminal.submit("set-pin", said))
+
     async def begins_renewal(self, notice: str = "", number: int = 0) -> Page:
         """Begin the renewal of a visitor's signature certificate; the terminal then shows the card's page."""
         if notice:

@@ -38,6 +38,7 @@ from kiban.world.counter import app as counter_app
 from kiban.world.counter.clerks import Clerks
 from kiban.world.counter.mandate_form import Offered
 from kiban.world.counter.mandates import MandateDesk
+from kiban.world.counter.register import Register
 from kiban.world.counter.settings import CounterSettings
 from kiban.world.office.conditions import Values
 from kiban.world.office.neighbours import Mesh, Neighbours, Registers
@@ -234,13 +235,17 @@ def open_counter(
         names={each.id: each.name for each in cast.agencies.values()},
         network=cast.vault.id,
         counter=lambda: office.counter,
+        register=Register(around.db),
         mandates=MandateDesk(
             around.db,
             lambda: MunicipalityClient(gateway.standing.signed, settings.network_origin),
             around.clock,
         ),
         offered=Offered(
-            items={each.item: each.name for each in cast.layouts.values()}, affairs=cast.affairs
+            items={
+                each.item: each.name for each in cast.layouts.values() if each.item in cast.shown
+            },
+            affairs=cast.affairs,
         ),
         shelter=Shelter(office.agency, office.records, around.db, around.clock, register),
         clerks=Clerks(settings.clerk_key, around.db, around.clock),

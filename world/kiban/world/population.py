@@ -26,14 +26,20 @@ from kiban.shared import encoding, mistakes
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.shared.problems import NotFound, Problem
-from kiban.world.cards.contract import NoSuchCard, RenewalOrder
+from kiban.world.cards.contract import NewPINOrder, NoSuchCard, RenewalOrder
 from kiban.world.cards.deck import Cards, Fetch, Succession
+from kiban.world.cards.new_pins import CheckHolder
 from kiban.world.cards.renewals import CertifyRenewal
 from kiban.world.office import store
 from kiban.world.office.records import Entry, OfficeRecords
 from kiban.world.people import CardPlan, People, Persona, person_number
 from kiban.world.vault.client import CardOfficeClient
-from kiban.world.vault.contract import CardCertification, NobodyMatches, SignatureRenewal
+from kiban.world.vault.contract import (
+    CardCertification,
+    HolderCheck,
+    NobodyMatches,
+    SignatureRenewal,
+)
 from kiban.world.vault.network import ResidentNetwork
 
 PATIENCE = timedelta(seconds=60)
@@ -190,6 +196,21 @@ def renewing(registrar: CardOfficeClient, people: People) -> CertifyRenewal:
         )
 
     return certify
+
+
+def checking(registrar: CardOfficeClient) -> CheckHolder:
+    """The card office's part in the new PINs that counters let holders set: whose card it is, it asks."""
+
+    async def check(order: NewPINOrder, certificate: bytes) -> None:
+        await registrar.check_holder(
+            HolderCheck(
+                municipality=order.municipality,
+                visitor=order.visitor,
+                authentication_certificate=encoding.encode(certificate),
+            )
+        )
+
+    return check
 
 
 @dataclass(frozen=True, slots=True)

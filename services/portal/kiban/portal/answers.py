@@ -1,10 +1,10 @@
 """
 Answers: what only the citizen knows, read from a form that works without any script.
 
-Each field has a type and nothing else is taken: text, a month, a date (in a window of days where the file says so), a
-declaration (yes), a company of the registry, an address whose town is the registry's, some of a list that an office
-holds, by their places.  Companies and towns are searched for in a step of its own and then chosen, so that an
-application holds ids and never a name that somebody typed.
+Each field has a type and nothing else is taken: text, a month, a date (in a window of days, or so soon after another
+date, where the file says so), a declaration (yes), a company of the registry, an address whose town is the registry's,
+some of a list that an office holds, by their places.  Companies and towns are searched for in a step of its own and
+then chosen, so that an application holds ids and never a name that somebody typed.
 
 Refused: a value for a field that an office holds (`OnceOnlyViolated`, once-only when it is submitted), and fields
 that the procedure does not have.  What the citizen can mend is no problem but a `mistake` beside its field.
@@ -146,7 +146,24 @@ async def check(procedure: Procedure, given: Mapping[str, str], setting: Setting
         else:
             if said is not None:
                 checked.said[asked.name] = said
+    _check_following(procedure, checked)
     return checked
+
+
+def _check_following(procedure: Procedure, checked: Checked) -> None:
+    """A day that does not follow another as it should is a mistake; of two that hold, and are both there."""
+    for asked in procedure.asked:
+        first = checked.said.get(asked.follows.field) if asked.follows else None
+        then = checked.said.get(asked.name)
+        if asked.follows and first and then:
+            days = (_as_day(then) - _as_day(first)).days
+            if not 0 <= days <= asked.follows.days:
+                checked.mistakes[asked.name] = "follows"
+                del checked.said[asked.name]
+
+
+def _as_day(said: Said) -> date:
+    return date.fromisoformat(str(said.value))
 
 
 async def _read(asked: Asked, given: Mapping[str, str], setting: Setting) -> Said | None:

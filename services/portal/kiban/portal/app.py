@@ -24,7 +24,7 @@ from kiban.portal.approving import END_CONSENT, Approving
 from kiban.portal.card import Card
 from kiban.portal.errands import Errands
 from kiban.portal.fronts import registrations
-from kiban.portal.fronts.authorizing import Authorizing
+from kiban.portal.fronts.authorizing import LANGUAGES, Authorizing
 from kiban.portal.held import Shown
 from kiban.portal.history import History
 from kiban.portal.pages.acting import ActingPages
@@ -33,7 +33,7 @@ from kiban.portal.pages.authorize import AuthorizePages
 from kiban.portal.pages.front import FrontPages
 from kiban.portal.pages.interface import FrontInterface
 from kiban.portal.pages.own import OwnPages
-from kiban.portal.pages.site import LANGUAGES, PortalPages, Site
+from kiban.portal.pages.site import PortalPages, Site
 from kiban.portal.pages.visit import VisitPages
 from kiban.portal.receipts import Receipts
 from kiban.portal.records import Looking
@@ -191,9 +191,10 @@ def _card(settings: Settings, http: Http, clock: Clock, portal: str) -> Card:
 
 
 def _site(settings: Settings, store: Store, visiting: Visiting, country: words.Country) -> Site:
+    csrf = CSRF(_derived(settings, b"kiban portal forms"))
     return Site(
-        pages=PortalPages("kiban.portal", languages=LANGUAGES),
-        csrf=CSRF(_derived(settings, b"kiban portal forms")),
+        pages=PortalPages("kiban.portal", languages=LANGUAGES, csrf=csrf),
+        csrf=csrf,
         cookie=Cookie("portal-session", settings.origin),
         visit_cookie=Cookie("portal-visit", settings.origin),
         visiting=visiting,

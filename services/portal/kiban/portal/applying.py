@@ -386,7 +386,7 @@ class Applying:
         ]
         found = await held.read(self.gateway, visitor.person, wanted, without=approval.away)
         self.shown.keep(visitor, found)
-        items = [seen.item for seen in found if seen.outcome == "held"]
+        items = [seen.name for seen in found if seen.outcome == "held"]
         await self._refer(visitor, form.application.id, items)
 
     async def _refer(self, visitor: Visitor, name: str, items: list[str]) -> None:

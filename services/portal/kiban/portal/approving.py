@@ -172,4 +172,4 @@ class Approving:
 
 
 def _about(approval: Approval) -> str:
-    return ", ".join(dict.fromkeys(record.item for record in approval.records))
+    return ", ".join(dict.fromkeys(f"{one.provider}/{one.item}" for one in approval.records))

@@ -120,8 +120,9 @@ class PortalForFronts:
         return await get_shape(self._http, where, ServerMetadata)
 
     async def push_authorization_request(
-        self, attempt: Attempt, details: Sequence[AuthorizationDetail]
+        self, attempt: Attempt, details: Sequence[AuthorizationDetail], *, ui_locales: str = ""
     ) -> PushedRequest:
+        """The number for this attempt; the portal goes on in the first language of `ui_locales` that it has."""
         asked = {
             "response_type": "code",
             "redirect_uri": attempt.redirect_uri,
@@ -130,6 +131,7 @@ class PortalForFronts:
             "code_challenge_method": "S256",
             "dpop_jkt": jwks.thumbprint(self._key.public_key()),
             "authorization_details": json.dumps([one.model_dump() for one in details]),
+            **({"ui_locales": ui_locales} if ui_locales else {}),
         }
         return await self._proven("/api/par", asked, PushedRequest)
 

@@ -127,6 +127,20 @@ class HeldField(Shape):
     consent: bool = Field(description="whether the office needs the person's consent to read it")
 
 
+class DayWindow(Shape):
+    """In which days a date may lie, counted from the day on which it is answered."""
+
+    first: int
+    last: int
+
+
+class DayAfter(Shape):
+    """A date is the day of another field, or one of so many days after it."""
+
+    field: str
+    days: Count
+
+
 class AskedField(Shape):
     """A field that only the citizen can fill."""
 
@@ -135,6 +149,8 @@ class AskedField(Shape):
     label: Text
     required: bool
     ask_reason: str | None = Field(description="why it is asked although an office holds it")
+    window: DayWindow | None = Field(default=None, description="of a date")
+    follows: DayAfter | None = Field(default=None, description="of a date")
 
 
 class ProcedureSummary(Shape):
@@ -209,6 +225,7 @@ class ServerMetadata(Shape):
     dpop_signing_alg_values_supported: list[str]
     authorization_details_types_supported: list[str]
     authorization_response_iss_parameter_supported: bool
+    ui_locales_supported: list[str]
 
 
 class PushedRequest(Shape):

@@ -54,6 +54,11 @@ class Seen(Shape):
     problem: str | None = None
     """The slug of what went wrong."""
 
+    @property
+    def name(self) -> str:
+        """What it is called in the record of operations: an item, and whose it is."""
+        return f"{self.provider}/{self.item}"
+
     def reference(self, field: str) -> Reference | None:
         """What stands in an application for this value."""
         if self.statement is None or self.exchange is None or self.leaf is None:

@@ -44,7 +44,11 @@ class Deputy:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One line: when, what, about which procedure, item or consent; and whose affair it was, by whose hand."""
+    """
+    One line: when, what, about which procedure, items or consent; and whose affair it was, by whose hand.
+
+    An item is named with the office that holds it, as `tax/income`.
+    """
 
     at: datetime
     what: What

@@ -72,6 +72,14 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True)
+class Following:
+    """A date is the day of another question of the form, or one of so many days after it."""
+
+    field: str
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Asked:
     """A field that the citizen fills."""
 
@@ -84,6 +92,7 @@ class Asked:
     window: Window | None = None
     of: str | None = None
     """The held field from whose list some are chosen, by their place: no value of an office is typed, or kept."""
+    follows: Following | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +217,7 @@ def _procedure(table: Table, country: Country) -> Procedure:
         purpose=table.localized("purpose"),
         consent_days=_consent_days(table),
         held=tuple(_held(one, country, to.offices, affair) for one in held),
-        asked=tuple(_asked(one, country, to.offices, affair, held) for one in asked),
+        asked=_all_asked(asked, country, to.offices, affair, held),
         beside=tuple(_beside(one, country, to.offices, affair) for one in table.tables("beside")),
         followed=_followed(table.table("followed_by"), country) if "followed_by" in table else None,
     )
@@ -376,6 +385,18 @@ def _beside(table: Table, country: Country, offices: tuple[str, ...], affair: st
 # --- what only the citizen knows ----------------------------------------------------------------
 
 
+def _all_asked(
+    tables: list[Table], country: Country, offices: tuple[str, ...], affair: str, held: list[Table]
+) -> tuple[Asked, ...]:
+    found: list[Asked] = []
+    for table in tables:
+        field = _asked(table, country, offices, affair, held)
+        if field.follows:
+            _check_following(table, field, found)
+        found.append(field)
+    return tuple(found)
+
+
 def _asked(
     table: Table, country: Country, offices: tuple[str, ...], affair: str, held: list[Table]
 ) -> Asked:
@@ -391,6 +412,7 @@ def _asked(
         longest=table.integer("longest", FREE_TEXT),
         window=_window(table) if "window" in table else None,
         of=table.text("of") if table.values.get("type") == "members" else None,
+        follows=_following(table.table("follows")) if "follows" in table else None,
     )
     if field.of:
         _check_list(table, country, field.of, held)
@@ -409,6 +431,21 @@ def _window(table: Table) -> Window:
     elif window.first > window.last:
         table.mistake("window", "from comes before to")
     return window
+
+
+def _following(follows: Table) -> Following:
+    return Following(follows.text("field"), follows.integer("days"))
+
+
+def _check_following(table: Table, field: Asked, before: Iterable[Asked]) -> None:
+    """Both are dates, and the first is asked above, so that a mistake stands where it is to be mended."""
+    follows = field.follows or Following("", 0)
+    if field.type != "date":
+        table.mistake("follows", "only a date follows another")
+    elif (follows.field, "date") not in ((one.name, one.type) for one in before):
+        table.mistake("follows", f"no date called {follows.field} is asked above")
+    elif follows.days < 0:
+        table.mistake("follows", "it follows by 0 days or more")
 
 
 def _check_list(table: Table, country: Country, name: str, held: list[Table]) -> None:

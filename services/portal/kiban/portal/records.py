@@ -81,7 +81,7 @@ class Looking:
             raise Unavailable("the approval could not be handed on; try again later")
         found = await held.read(self.gateway, visitor.person, approval.shown, without=approval.away)
         self.shown.keep(visitor, found)
-        items = ", ".join(seen.item for seen in found if seen.outcome == "held")
+        items = ", ".join(seen.name for seen in found if seen.outcome == "held")
         if items:
             async with self.store.begin() as rows:
                 await rows.note_act(visitor, "information-shown", items, at=self.clock())

@@ -38,7 +38,10 @@ from kiban.world.cards.contract import (
     CardList,
     CardLocked,
     Certificate,
+    CounterPlace,
     FetchForm,
+    NewPINForm,
+    NewPINOrder,
     NoSuchCard,
     NoSuchKey,
     PasswordsDiffer,
@@ -48,7 +51,6 @@ from kiban.world.cards.contract import (
     PINResetByOther,
     RenewalForm,
     RenewalOrder,
-    RenewalPlace,
     SignCommand,
     Signed,
     TapCommand,
@@ -58,6 +60,7 @@ from kiban.world.cards.contract import (
 )
 from kiban.world.cards.deck import PACKAGE, Cards, Fetch
 from kiban.world.cards.names import Names
+from kiban.world.cards.new_pins import CheckHolder, NewPINs
 from kiban.world.cards.renewals import CertifyRenewal, Renewals
 from kiban.world.cards.settings import CardsSettings
 from kiban.world.cards.store import Drawer, Face
@@ -92,7 +95,7 @@ AT_THE_COUNTER = (
     SignatureInForce,
     Unavailable,
 )
-"""What is shown above the form of a renewal."""
+"""What is shown above the form of a renewal, and of a new PIN."""
 Persona = Annotated[str, Path(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
 RequestId = Annotated[str, Query(alias="request", pattern=r"^[0-9a-f]{32}$")]
 Name = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$")]
@@ -117,6 +120,7 @@ class Table:
         http: Http,
         clock: Clock,
         certify_renewal: CertifyRenewal,
+        check_holder: CheckHolder,
         fetch: Fetch | None = None,
     ) -> None:
         self._db = db
@@ -143,6 +147,15 @@ class Table:
             clock=clock,
         )
 
+        self.new_pins = NewPINs(
+            origin=settings.origin,
+            cards=self.cards,
+            check_holder=check_holder,
+            db=db,
+            drawer=drawer,
+            clock=clock,
+        )
+
     @asynccontextmanager
     async def open(self) -> AsyncIterator[None]:
         await self._db.migrate(PACKAGE)
@@ -161,11 +174,18 @@ def create_app(
     http: Http,
     clock: Clock,
     certify_renewal: CertifyRenewal,
+    check_holder: CheckHolder,
     fetch: Fetch | None = None,
 ) -> FastAPI:
     """The card office as an application; cards that lie ready are given to whoever comes to `fetch` one."""
     table = Table(
-        settings, db=db, http=http, clock=clock, certify_renewal=certify_renewal, fetch=fetch
+        settings,
+        db=db,
+        http=http,
+        clock=clock,
+        certify_renewal=certify_renewal,
+        check_holder=check_holder,
+        fetch=fetch,
     )
     pages = Pages(PACKAGE)
 
@@ -185,6 +205,7 @@ def create_app(
     app.state.cards = table.cards
     _pages(app, table, pages, settings)
     _renewal_pages(app, table, pages)
+    _new_pin_pages(app, table, pages)
     _reader_routes(app, table.cards, table.taps)
     _counter_routes(app, table, settings)
     return app
@@ -295,6 +316,50 @@ async def _renewal_page(
     )
 
 
+def _new_pin_pages(app: FastAPI, table: Table, pages: Pages) -> None:
+    open_to_all = [Depends(anyone)]
+
+    @app.get("/new-pins/{name}", include_in_schema=False, dependencies=open_to_all)
+    async def read_new_pin(request: Request, name: Name) -> Response:
+        return await _new_pin_page(request, table, pages, name)
+
+    @app.post("/new-pins/{name}", include_in_schema=False, dependencies=open_to_all)
+    async def set_pin(
+        request: Request, name: Name, form: Annotated[NewPINForm, Form()]
+    ) -> Response:
+        table.csrf.check(request, name, form.csrf)
+        try:
+            await table.new_pins.set_pin(name, form)
+        except AT_THE_COUNTER as problem:
+            return await _new_pin_page(request, table, pages, name, form=form, problem=problem)
+        return RedirectResponse(f"/new-pins/{name}", 303)
+
+
+async def _new_pin_page(
+    request: Request,
+    table: Table,
+    pages: Pages,
+    name: str,
+    *,
+    form: NewPINForm | None = None,
+    problem: Problem | None = None,
+) -> Response:
+    let = await table.new_pins.read(name)
+    office = let.order.office
+    return pages.page(
+        request,
+        "new-pin.html",
+        problem.status if problem else 200,
+        let=let,
+        office=table.names.agencies.get(office, {"ja": office, "en": office}),
+        faces=await table.cards.faces(),
+        chosen=form.persona if form else "",
+        key=form.key if form else "authentication",
+        problem=problem,
+        csrf=table.csrf.token(name),
+    )
+
+
 def _reader_routes(app: FastAPI, cards: Cards, taps: Taps) -> None:
     open_to_all = [Depends(anyone)]
 
@@ -338,13 +403,18 @@ def _counter_routes(app: FastAPI, table: Table, settings: CardsSettings) -> None
 
     @app.post("/cards/{persona}/pin", dependencies=[Depends(operator)], status_code=204)
     async def reset_pin(persona: Persona, reset: PINReset) -> None:
-        """Set a new PIN at the municipality's counter."""
+        """Set a new PIN without a counter, for whoever runs this country."""
         await table.cards.reset_pin(persona, reset.key, reset.new_pin)
 
     @app.post("/renewals", dependencies=[Depends(counters)])
-    async def open_renewal(order: RenewalOrder) -> RenewalPlace:
+    async def open_renewal(order: RenewalOrder) -> CounterPlace:
         """Let a visitor's card have a new signature certificate, once and soon."""
         return await table.renewals.open_renewal(order)
+
+    @app.post("/new-pins", dependencies=[Depends(counters)])
+    async def open_new_pin(order: NewPINOrder) -> CounterPlace:
+        """Let a visitor set a PIN of their own card anew, once and soon."""
+        return await table.new_pins.open_new_pin(order)
 
 
 def _digest(command: SignCommand) -> bytes:

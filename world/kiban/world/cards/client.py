@@ -3,7 +3,7 @@
 from kiban.shared import canonical
 from kiban.shared.http import Http
 from kiban.shared.settings import Secret
-from kiban.world.cards.contract import RenewalOrder, RenewalPlace
+from kiban.world.cards.contract import CounterOrder, CounterPlace, NewPINOrder, RenewalOrder
 
 
 class CardsForCounters:
@@ -17,14 +17,18 @@ class CardsForCounters:
     def __repr__(self) -> str:
         return f"CardsForCounters({self._origin})"
 
-    async def open_renewal(self, order: RenewalOrder) -> RenewalPlace:
+    async def open_renewal(self, order: RenewalOrder) -> CounterPlace:
+        return await self._open("/renewals", order)
+
+    async def open_new_pin(self, order: NewPINOrder) -> CounterPlace:
+        return await self._open("/new-pins", order)
+
+    async def _open(self, path: str, order: CounterOrder) -> CounterPlace:
         headers = {
             "authorization": f"Bearer {self._secret.reveal()}",
             "content-type": "application/json",
             "accept": "application/json",
         }
         content = canonical.encode(order.model_dump(mode="json"))
-        reply = await self._http.send(
-            "POST", f"{self._origin}/renewals", content=content, headers=headers
-        )
-        return reply.raise_problem().read(RenewalPlace)
+        reply = await self._http.send("POST", self._origin + path, content=content, headers=headers)
+        return reply.raise_problem().read(CounterPlace)

@@ -3,7 +3,7 @@ The cards' contract: problems of a card, and an API in the sense of a card reade
 
 For integrators who want to log in without a browser: what a reader does by SELECT, VERIFY and COMPUTE DIGITAL
 SIGNATURE is one call here, and `tap_card` answers a request of login as the page does.  For the counters of
-municipalities: `open_renewal` lets one card have a new signature certificate.
+municipalities: `open_renewal` lets one card have a new signature certificate, `open_new_pin` a new PIN.
 
 Source: DESIGN 6 (cards); the public personal authentication service's rules for PINs.
 """
@@ -62,6 +62,14 @@ class PasswordsDiffer(Problem):
 
 class RenewalUnknown(Problem):
     slug, title, status = "renewal-unknown", "No counter has begun this renewal, or it is over", 404
+
+
+class NewPINUnknown(Problem):
+    slug, title, status = (
+        "new-pin-unknown",
+        "No counter has let anybody set this PIN, or it is over",
+        404,
+    )
 
 
 class PINState(Shape):
@@ -150,24 +158,45 @@ class PINResetByOther(Shape):
     other_pin: str = Field(max_length=100, repr=False)
 
 
-class RenewalOrder(Shape):
-    """A clerk has seen who the visitor is, and begins the renewal of a signature certificate (窓口での更新)."""
+class CounterOrder(Shape):
+    """What a clerk lets a visitor do with their card at its own page, soon and once."""
 
     id: Hex32
     office: MemberId = Field(description="whose counter it is")
     municipality: str = Field(pattern=r"^[0-9]{6}$", description="全国地方公共団体コード")
-    visitor: Attributes | None = Field(
-        default=None,
-        repr=False,
-        description="whose card it must be; without it, any resident's of this municipality",
-    )
     return_to: str = Field(
         max_length=400, pattern=r"^https?://", description="the counter's page, for afterwards"
     )
 
 
-class RenewalPlace(Shape):
+class RenewalOrder(CounterOrder):
+    """A clerk has seen who the visitor is, and begins the renewal of a signature certificate (窓口での更新)."""
+
+    visitor: Attributes | None = Field(
+        default=None,
+        repr=False,
+        description="whose card it must be; without it, any resident's of this municipality",
+    )
+
+
+class NewPINOrder(CounterOrder):
+    """A clerk has seen who the visitor is, and lets them set a PIN of their card anew (窓口での再設定)."""
+
+    visitor: Attributes = Field(repr=False, description="whose card it must be")
+
+
+class CounterPlace(Shape):
     location: str = Field(description="the page at which the holder puts the card down")
+
+
+class NewPINForm(Shape):
+    """The form of the page at which a PIN is set anew; no earlier one is asked for."""
+
+    persona: str = Field(max_length=31)
+    key: KeyName
+    password: str = Field(max_length=100, repr=False)
+    again: str = Field(max_length=100, repr=False)
+    csrf: str = Field(max_length=200, repr=False)
 
 
 class RenewalForm(Shape):

@@ -164,10 +164,14 @@ class Cards:
         signature = await asyncio.to_thread(card.sign_digest, chip.private_key, digest)
         return _signed(chip, signature)
 
-    async def reset_pin(self, persona: str, key: KeyName, new_pin: str) -> None:
-        """At the counter, where a person's identity was checked."""
+    async def reset_pin(
+        self, persona: str, key: KeyName, new_pin: str, *, order: str | None = None
+    ) -> None:
+        """Where a person's identity was checked; by one order of a counter once."""
         async with self._db.begin() as connection:
             chip = await self._drawer.take(connection, persona, key)
+            if order and not await store.note_new_pin(connection, order, self._clock()):
+                return
             await self._drawer.note(connection, persona, chip.pin.changed(new_pin))
 
     async def reset_pin_by_other(self, persona: str, reset: PINResetByOther) -> None:

@@ -21,7 +21,7 @@ from kiban.identity.authority.contract import CardCertificates
 from kiban.shared.clock import Clock
 from kiban.shared.database import Database
 from kiban.world.cards import store
-from kiban.world.cards.contract import PasswordsDiffer, RenewalForm, RenewalOrder, RenewalPlace
+from kiban.world.cards.contract import CounterPlace, PasswordsDiffer, RenewalForm, RenewalOrder
 from kiban.world.cards.deck import Cards, Succession
 from kiban.world.cards.store import Begun, Drawer
 
@@ -42,13 +42,13 @@ class Renewals:
     drawer: Drawer
     clock: Clock
 
-    async def open_renewal(self, order: RenewalOrder) -> RenewalPlace:
+    async def open_renewal(self, order: RenewalOrder) -> CounterPlace:
         """Step 1; the same order again is one renewal."""
         at = self.clock()
         async with self.db.begin() as connection:
             await store.forget(connection, before=at)
             await self.drawer.put_renewal(connection, order, until=at + LASTS)
-        return RenewalPlace(location=f"{self.origin}/renewals/{order.id}")
+        return CounterPlace(location=f"{self.origin}/renewals/{order.id}")
 
     async def read(self, name: str) -> Begun:
         """What the visitor is shown."""

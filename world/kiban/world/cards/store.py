@@ -1,8 +1,8 @@
 """
 What the cards keep: chips, each wrapped, and for minutes the way back of a card that was held up.
 
-Private keys, PINs, signature certificates and names are wrapped and bound to their card; so are the renewals that
-counters begin.  Who reads this database alone learns which personas have a card, and how often a PIN was wrong.
+Private keys, PINs, signature certificates and names are wrapped and bound to their card; so is what counters begin.
+Who reads this database alone learns which personas have a card, and how often a PIN was wrong.
 """
 
 from collections.abc import Iterable
@@ -20,6 +20,8 @@ from kiban.world.cards.card import CardPIN
 from kiban.world.cards.contract import (
     KEY_NAMES,
     KeyName,
+    NewPINOrder,
+    NewPINUnknown,
     NoSuchCard,
     NoSuchKey,
     RenewalOrder,
@@ -67,6 +69,15 @@ renewals = Table(
     Column("done_at", Instant),
 )
 
+new_pins = Table(
+    "new_pins",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("pin_order", Blob, nullable=False),
+    Column("expires_at", Instant, nullable=False),
+    Column("done_at", Instant),
+)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Chip:
@@ -87,6 +98,14 @@ class Begun:
     """A renewal that a counter began."""
 
     order: RenewalOrder
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Let:
+    """A new PIN that a counter lets somebody set."""
+
+    order: NewPINOrder
     done: bool
 
 
@@ -211,6 +230,24 @@ class Drawer:
         written = self._wrapping.unwrap(f"renewal {name}", row.renewal)
         return Begun(RenewalOrder.model_validate_json(written), row.done_at is not None)
 
+    # --- new PINs -----------------------------------------------------------------------------
+
+    async def put_new_pin(
+        self, connection: AsyncConnection, order: NewPINOrder, *, until: datetime
+    ) -> None:
+        """Keep what a counter lets somebody set; again, it changes nothing."""
+        written = self._wrapping.wrap(f"new pin {order.id}", order.model_dump_json().encode())
+        row = insert_new(new_pins).values(id=order.id, pin_order=written, expires_at=until)
+        await connection.execute(row)
+
+    async def new_pin(self, connection: AsyncConnection, name: str, *, at: datetime) -> Let:
+        query = select(new_pins).where(new_pins.c.id == name, new_pins.c.expires_at > at)
+        row = (await connection.execute(query)).one_or_none()
+        if row is None:
+            raise NewPINUnknown("begin again at the municipality's counter")
+        written = self._wrapping.unwrap(f"new pin {name}", row.pin_order)
+        return Let(NewPINOrder.model_validate_json(written), row.done_at is not None)
+
     # --- ways back ----------------------------------------------------------------------------
 
     async def keep_location(
@@ -259,7 +296,14 @@ async def note_renewed(connection: AsyncConnection, name: str, at: datetime) -> 
     await connection.execute(update(renewals).where(here).values(done_at=at))
 
 
+async def note_new_pin(connection: AsyncConnection, name: str, at: datetime) -> bool:
+    """Note that a new PIN is set; false if it was set before."""
+    here = (new_pins.c.id == name, new_pins.c.done_at.is_(None))
+    done = await connection.execute(update(new_pins).where(*here).values(done_at=at))
+    return bool(done.rowcount)
+
+
 async def forget(connection: AsyncConnection, *, before: datetime) -> None:
-    """Delete ways back that nobody took in time, and renewals that are over."""
-    for each in (tapped, renewals):
+    """Delete ways back that nobody took in time, and what counters began that is over."""
+    for each in (tapped, renewals, new_pins):
         await connection.execute(delete(each).where(each.c.expires_at < before))

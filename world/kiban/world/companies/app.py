@@ -68,24 +68,32 @@ def create_app(settings: CompanySettings, *, db: Database, http: Http, clock: Cl
         operator_key=settings.operator_key.reveal(),
     )
     app.state.following = following
-    _login_routes(app, settings, db, login, clock)
+    _login_routes(app, settings, db, login, pages=pages, clock=clock)
     _session_routes(app, settings, db, pages, clock)
     return app
 
 
 def _login_routes(
-    app: FastAPI, settings: CompanySettings, db: Database, login: LoginClient, clock: Clock
+    app: FastAPI,
+    settings: CompanySettings,
+    db: Database,
+    login: LoginClient,
+    *,
+    pages: Pages,
+    clock: Clock,
 ) -> None:
     counter = Counter(Wrapping(settings.secret))
     visit = Cookie(f"{settings.kind}-login", settings.origin)
     session = Cookie(settings.kind, settings.origin)
 
     @app.get("/login", dependencies=[Depends(anyone)], include_in_schema=False)
-    async def begin_login() -> Response:
+    async def begin_login(request: Request) -> Response:
         attempt = login.begin(f"{settings.origin}/callback", scope=SCOPE)
         async with db.begin() as connection:
             token = await counter.begin(connection, attempt, clock())
-        response = RedirectResponse(login.authorization_url(attempt), 303)
+        response = RedirectResponse(
+            login.authorization_url(attempt, ui_locales=pages.texts(request).language), 303
+        )
         visit.put(response, token, lasts=LOGIN_LASTS)
         return response
 

@@ -5,7 +5,8 @@ The counter's pages, added to the application of a municipality's gateway.
 2. a family comes: its page is filled already; one button takes the notice of moving in (転入届), for a household of
    their own or for one that lives there; what no office knows, what they are to its head, is asked
 3. somebody names a proxy, or comes as a child's guardian: one form tells the resident network, one button ends it
-4. whoever has a card has its signature certificate renewed: the clerk begins, the card's own page does the rest
+4. whoever has a card has its signature certificate renewed, or sets a PIN anew that is locked or forgotten: the clerk
+   begins, the card's own page does the rest
 5. whoever is to be protected from violence (支援措置) says where the register has them, and comes without any notice
 
 Addresses name notices by random ids, and nobody.  What somebody else did first is shown, not refused.
@@ -25,7 +26,7 @@ from typing import Annotated, get_args
 from fastapi import Depends, FastAPI, Form, Path, Request
 from starlette.responses import RedirectResponse, Response
 
-from kiban.gateway.contract import Mark
+from kiban.gateway.contract import Attributes, Mark
 from kiban.shared.access import anyone
 from kiban.shared.app import add_pages
 from kiban.shared.cookies import Cookie
@@ -34,7 +35,7 @@ from kiban.shared.exchanges import new_id
 from kiban.shared.pages import Pages
 from kiban.shared.problems import NotFound, Problem
 from kiban.world.cards.client import CardsForCounters
-from kiban.world.cards.contract import RenewalOrder
+from kiban.world.cards.contract import NewPINOrder, RenewalOrder
 from kiban.world.counter import notices
 from kiban.world.counter.clerks import (
     SESSION_LASTS,
@@ -43,13 +44,14 @@ from kiban.world.counter.clerks import (
     Clerks,
     ClerkSignedOut,
 )
-from kiban.world.counter.forms import ArrivalForm, MarksForm, ProtectionForm
+from kiban.world.counter.forms import ArrivalForm, HolderForm, MarksForm, ProtectionForm
 from kiban.world.counter.mandate_form import KINDLY, MandateForm, Offered
 from kiban.world.counter.mandates import MandateDesk
 from kiban.world.counter.notices import Notice
+from kiban.world.counter.register import Named, NoSuchResident, Register, SeveralResidents
 from kiban.world.counter.settings import CounterSettings
 from kiban.world.office.agencies import Agency
-from kiban.world.office.counter import Counter, attributes
+from kiban.world.office.counter import Counter, MoveToCome, attributes
 from kiban.world.office.households import HeadNotMoving, HouseholdNotHere, Living
 from kiban.world.office.records import NothingToDecide
 from kiban.world.office.relations import TERMS, RelationNeeded
@@ -74,6 +76,7 @@ class Desk:
     network: str
     """The resident network, which stands for the old municipality of whoever is protected."""
     counter: Callable[[], Counter]
+    register: Register
     mandates: MandateDesk
     offered: Offered
     """What a mandate can be about."""
@@ -101,17 +104,39 @@ class Desk:
 
     async def begin_renewal(self, name: str, number: int) -> str:
         """Begin a renewal for whoever lives here, or for one person of a notice; where the card is put down."""
-        visitor = (await self.find(name)).arrived(number) if name else None
+        visitor = await self.arrived(name, number) if name else None
         place = await self.cards.open_renewal(
             RenewalOrder(
                 id=new_id(),
                 office=self.agency.id,
                 municipality=self.agency.municipality or "",
-                visitor=attributes(visitor.values, "new_address") if visitor else None,
+                visitor=visitor,
                 return_to=f"{self.settings.origin}{HOME}/{name}".rstrip("/"),
             )
         )
         return place.location
+
+    async def begin_new_pin(self, form: HolderForm) -> str:
+        """Let a resident, or one person of a notice, set a PIN of their card anew; where the card is put down."""
+        if form.notice:
+            visitor = await self.arrived(form.notice, form.number)
+        else:
+            named = Named(form.name, form.birth_date)
+            visitor = await self.register.attributes(await self.register.find(named))
+        place = await self.cards.open_new_pin(
+            NewPINOrder(
+                id=new_id(),
+                office=self.agency.id,
+                municipality=self.agency.municipality or "",
+                visitor=visitor,
+                return_to=f"{self.settings.origin}{HOME}/{form.notice}".rstrip("/"),
+            )
+        )
+        return place.location
+
+    async def arrived(self, name: str, number: int) -> Attributes:
+        """Somebody of a notice who lives here by now, as the resident network knows them."""
+        return attributes((await self.find(name)).arrived(number).values, "new_address")
 
     def page(self, request: Request, template: str, status: int = 200, **facts: object) -> Response:
         return self.pages.page(
@@ -182,11 +207,20 @@ def _sign_in_page(desk: Desk, request: Request, problem: ClerkKeyWrong | None = 
     )
 
 
-async def _list_page(desk: Desk, request: Request, session: str) -> Response:
+async def _list_page(
+    desk: Desk,
+    request: Request,
+    session: str,
+    form: HolderForm | None = None,
+    problem: Problem | None = None,
+) -> Response:
     found = notices.together(await desk.counter().arrivals())
     return desk.page(
         request,
         "counter.html",
+        problem.status if problem else 200,
+        form=form,
+        problem=problem,
         expected=[each for each in found if each.state == "expected"],
         arrived=[each for each in found if each.state == "arrived"],
         name_of=desk.name_of,
@@ -262,6 +296,18 @@ def _notice_pages(app: FastAPI, desk: Desk) -> None:
         desk.csrf.check(request, session, token)
         return RedirectResponse(await desk.begin_renewal(notice, number), 303)
 
+    @app.post(f"{HOME}/new-pins", include_in_schema=False)
+    async def begin_new_pin(
+        request: Request,
+        form: Annotated[HolderForm, Form()],
+        session: Annotated[str, Depends(clerk)],
+    ) -> Response:
+        desk.csrf.check(request, session, form.csrf)
+        try:
+            return RedirectResponse(await desk.begin_new_pin(form), 303)
+        except (NoSuchResident, SeveralResidents) as problem:
+            return await _list_page(desk, request, session, form, problem)
+
     @app.get(f"{HOME}/{{notice}}", include_in_schema=False)
     async def show_notice(
         request: Request, notice: str, session: Annotated[str, Depends(clerk)]
@@ -278,7 +324,7 @@ def _notice_pages(app: FastAPI, desk: Desk) -> None:
         desk.csrf.check(request, session, form.csrf)
         try:
             await desk.take(notice, form.living)
-        except (HeadNotMoving, HouseholdNotHere, RelationNeeded) as problem:
+        except (HeadNotMoving, HouseholdNotHere, MoveToCome, RelationNeeded) as problem:
             return await _notice_page(desk, request, session, notice, form=form, problem=problem)
         return RedirectResponse(f"{HOME}/{notice}", 303)
 

@@ -1,15 +1,23 @@
 """What a clerk writes down: how those who arrive will live, and for whoever asks to be protected (支援措置の申出)."""
 
+from datetime import date
 from typing import Annotated
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from kiban.gateway.contract import Attributes, Mark
 from kiban.world.office.households import Living
 from kiban.world.office.shelter import Asked
 from kiban.world.writing import Sex
 
-Day = Annotated[str, Field(pattern=r"^(\d{4}-\d{2}-\d{2})?$")]
+
+def _day(written: str) -> str:
+    if written:
+        date.fromisoformat(written)
+    return written
+
+
+Day = Annotated[str, Field(pattern=r"^(\d{4}-\d{2}-\d{2})?$"), AfterValidator(_day)]
 
 
 class ArrivalForm(BaseModel):
@@ -31,6 +39,16 @@ class ArrivalForm(BaseModel):
     @property
     def living(self) -> Living:
         return Living(self.head, self.joins, self.relations)
+
+
+class HolderForm(BaseModel):
+    """Whose card a PIN is set anew for: somebody of a notice, or a resident by name and day of birth."""
+
+    csrf: str = Field(max_length=200)
+    notice: str = Field(default="", max_length=100)
+    number: int = 0
+    name: str = Field(default="", max_length=100)
+    birth_date: Day = ""
 
 
 class MarksForm(BaseModel):

@@ -1,7 +1,8 @@
 """
 The form with which a clerk tells of a mandate: what it offers, what it takes, and what is said above it again.
 
-Items and affairs are those of the country's files, so that a mandate names nothing that nobody knows.
+Items are those that the law lets people be shown of their own, and affairs those in which they can apply: a mandate for
+anything else would let nobody do anything.
 
 Refused: a choice that the form did not offer, a day that is none.
 """
@@ -16,7 +17,8 @@ from pydantic import Field
 from kiban.identity.authority.contract import MandateRefused
 from kiban.shared.exchanges import Hex32, Shape
 from kiban.shared.problems import Malformed, Unavailable
-from kiban.world.counter.mandates import Named, NoGuardian, NoSuchResident, SeveralResidents, Told
+from kiban.world.counter.mandates import NoGuardian, Told
+from kiban.world.counter.register import Named, NoSuchResident, SeveralResidents
 from kiban.world.vault.contract import LivesElsewhere, NobodyMatches, SeveralMatch
 
 KINDLY = (

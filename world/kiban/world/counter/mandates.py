@@ -3,13 +3,12 @@ Mandates at the counter (代理の届出): who may act for a resident is told he
 
 *Guardian*: the municipality's own register says that the two live in one household, the one as its child and the other
 as its head or the head's spouse (a simplification: in real life the family register says whose child somebody is).
-*Counter*: the principal names a proxy here, in what, and until when.  Both must stand in this register, so that the
-clerk's typing names nobody: what goes to the resident network is what the register says.
+*Counter*: the principal names a proxy here, in what, and until when.  Both must stand in this register (`register`).
 
 The mandate is told first and kept after, under a number that the form brought; so a form that is sent twice, or again
 after an interruption, is one mandate.
 
-Refused: somebody who is not in the register, or of whom there are two; a guardian whom the household does not show.
+Refused: whoever the register does not show as one resident; a guardian whom the household does not show.
 Source: decision 0020; 民法818条, 824条.
 """
 
@@ -22,17 +21,17 @@ from pydantic import JsonValue
 from sqlalchemy import Column, String, Table, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from kiban.gateway.contract import Attributes
 from kiban.identity.authority.contract import MandateReply
 from kiban.shared.clock import JAPAN, Clock
 from kiban.shared.database import Database, Instant, JSONDocument, insert_new
-from kiban.shared.problems import NotFound, Problem
+from kiban.shared.problems import Problem
 from kiban.world.counter.clerks import metadata
+from kiban.world.counter.register import Named, Register
 from kiban.world.office import store
 from kiban.world.vault.contract import MandateEndNotice, MandateNotice
 from kiban.world.writing import plain
 
-RECORD, HOUSEHOLD = "resident-record", "household"
+HOUSEHOLD = "household"
 CHILD, PARENTS = "子", frozenset({"世帯主", "妻", "夫"})
 
 mandates = Table(
@@ -50,14 +49,6 @@ mandates = Table(
 )
 
 
-class NoSuchResident(Problem):
-    slug, title, status = "no-such-resident", "The register shows no such resident", 404
-
-
-class SeveralResidents(Problem):
-    slug, title, status = "several-residents", "The register shows more than one such resident", 409
-
-
 class NoGuardian(Problem):
     slug, title, status = "no-guardian", "The household shows no such parent and child", 422
 
@@ -68,14 +59,6 @@ class Network(Protocol):
     async def tell_mandate(self, notice: MandateNotice) -> MandateReply: ...
 
     async def tell_mandate_end(self, notice: MandateEndNotice) -> MandateReply: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Named:
-    """Somebody as they stand before the clerk: a name and a day of birth."""
-
-    name: str
-    birth_date: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,14 +98,15 @@ class MandateDesk:
 
     async def tell(self, told: Told) -> None:
         """Tell the resident network of a mandate, and keep that it was told."""
-        principal, proxy = await self._find(told.principal), await self._find(told.proxy)
+        register = Register(self.db)
+        principal, proxy = await register.find(told.principal), await register.find(told.proxy)
         if told.basis == "guardian":
             await self._check_guardian(principal, told)
         reply = await self.network().tell_mandate(
             MandateNotice(
                 number=told.number,
-                principal=await self._attributes(principal),
-                proxy=await self._attributes(proxy),
+                principal=await register.attributes(principal),
+                proxy=await register.attributes(proxy),
                 basis=told.basis,
                 items=list(told.items),
                 affairs=list(told.affairs),
@@ -170,31 +154,6 @@ class MandateDesk:
             )
             for row in rows
         ]
-
-    # --- the register ---------------------------------------------------------------------------
-
-    async def _find(self, named: Named) -> str:
-        """The one resident of this name and day of birth."""
-        async with self.db.look() as connection:
-            found = await store.find_people(connection, named.name, named.birth_date)
-            here = [one for one in found if await store.find_held(connection, one, RECORD)]
-        match here:
-            case [person]:
-                return person
-            case []:
-                raise NoSuchResident("name and day of birth stand together in no resident record")
-            case _:
-                raise SeveralResidents("name and day of birth stand in several resident records")
-
-    async def _attributes(self, person: str) -> Attributes:
-        """What the register says of somebody today."""
-        async with self.db.look() as connection:
-            known = await store.find_person(connection, person)
-            record = await store.find_held(connection, person, RECORD)
-        if known is None or record is None:
-            raise NotFound("the register shows this person no more")
-        latest = {name: record.held.values[name] for name in ("name", "birth_date", "address")}
-        return Attributes.model_validate({**known.model_dump(), **latest})
 
     async def _check_guardian(self, principal: str, told: Told) -> None:
         """Return silently if the principal's household shows the one as its child, the other as a parent."""

@@ -145,7 +145,8 @@ def _way_routes(app: FastAPI, site: Site) -> None:
         """Push what is asked for, and send the browser to the portal."""
         attempt = site.portal.begin(f"{site.settings.origin}/callback")
         asked = ProcedureDetail(type="procedure", procedure=site.settings.procedure)
-        pushed = await site.portal.push_authorization_request(attempt, [asked])
+        language = site.pages.texts(request).language
+        pushed = await site.portal.push_authorization_request(attempt, [asked], ui_locales=language)
         response = RedirectResponse(site.portal.authorization_url(pushed), 303)
         kept = {
             "redirect_uri": attempt.redirect_uri,

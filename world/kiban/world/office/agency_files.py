@@ -39,8 +39,11 @@ from kiban.world.office.conditions import ASKED, Condition, named, read_conditio
 from kiban.world.office.effects import Effect, Occasion, read_effect
 from kiban.world.office.relatives import Relation, read_relation
 
-EXPECTED = ("name", "name_kana", "birth_date", "sex", "old_address", "new_address", "notice")
-"""The fields by which an office knows who will arrive, and with whom."""
+EXPECTED = (
+    *("name", "name_kana", "birth_date", "sex"),
+    *("old_address", "new_address", "moving_day", "notice"),
+)
+"""The fields by which an office knows who will arrive, with whom, and not before when."""
 COMPLETING = ("moving_day", "notice")
 """The fields by which an office knows what is completed, and since when."""
 
@@ -319,11 +322,9 @@ class _Reader:
         )
 
     def condition(self, table: Table, names: set[str], form: Form | None) -> Condition:
-        condition = read_condition(table)
+        condition = read_condition(table, form)
         if asked := ASKED.get(table.values.get("rule", "")):
             _check_asked(table, "answer", table.text("answer"), asked, form)
-            if "after" in table:
-                _check_asked(table, "after", table.text("after"), asked, form)
         elif condition.item not in names:
             table.mistake("item", f"{condition.item} is not among what the office reads")
         elif (of := table.values.get("of")) and named(condition.item, of) not in names:

@@ -23,7 +23,7 @@ from typing import Protocol
 from pydantic import JsonValue
 
 from kiban.shared import identifiers
-from kiban.shared.country import Mistakes, read_toml
+from kiban.shared.country import Mistakes, Table, read_toml
 
 LONGEST_TEXT = 200
 LONGEST_REST = 100
@@ -69,6 +69,8 @@ class Question:
     required: bool
     of: str = ""
     """The held field from whose list some are chosen."""
+    follows: tuple[str, int] | None = None
+    """The date that it follows, and within how many days."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +106,10 @@ class Form:
         of = next((each.of for each in self.questions if each.name == question), "")
         return next((each for each in self.held if each.name == of), None)
 
+    def follows(self, question: str) -> tuple[str, int] | None:
+        """Which date a question's day follows, and within how many days."""
+        return next((each.follows for each in self.questions if each.name == question), None)
+
     def asks(self, name: str, type_: str) -> bool:
         """Whether there is a question of this name and type."""
         return any((each.name, each.type) == (name, type_) for each in self.questions)
@@ -122,6 +128,7 @@ def read_form(country: Path, procedure: str, office: str = "") -> Form:
                 each.text("type"),
                 each.truth("required", True),
                 each.text("of", ""),
+                _follows(each.table("follows")) if "follows" in each else None,
             )
             for each in fields
             if "held" not in each
@@ -141,6 +148,10 @@ def read_form(country: Path, procedure: str, office: str = "") -> Form:
             if "held" in each
         ),
     )
+
+
+def _follows(table: Table) -> tuple[str, int]:
+    return table.text("field"), table.integer("days")
 
 
 async def check(

@@ -30,6 +30,12 @@ def named(item: str, of: str | None) -> str:
     return f"{of}.{item}" if of else item
 
 
+class Form(Protocol):
+    """A procedure's form, as narrow as conditions need it."""
+
+    def follows(self, question: str) -> tuple[str, int] | None: ...
+
+
 class Condition(Protocol):
     @property
     def item(self) -> str:
@@ -173,7 +179,11 @@ class IsInWindow:
 
 @dataclass(frozen=True, slots=True)
 class FollowsWithinDays:
-    """A day that the citizen named is another such day, or one of so many days after it."""
+    """
+    A day that the citizen named is another such day, or one of so many days after it.
+
+    Which, and how many, the procedure's file says (`follows`), so that the form tells the citizen the same.
+    """
 
     answer: str
     after: str
@@ -203,6 +213,7 @@ def _days(first: date, then: JsonValue) -> int | None:
     return (date.fromisoformat(then) - first).days if isinstance(then, str) else None
 
 
+FOLLOWS = "follows-within-days"
 RULES: dict[str, Callable[[Table], Condition]] = {
     "a-member-is-younger-than": lambda table: AMemberIsYoungerThan(
         table.text("item"), table.text("list"), table.text("field"), table.integer("years")
@@ -225,9 +236,6 @@ RULES: dict[str, Callable[[Table], Condition]] = {
     "is-in-window": lambda table: IsInWindow(
         table.text("answer"), table.integer("from"), table.integer("to")
     ),
-    "follows-within-days": lambda table: FollowsWithinDays(
-        table.text("answer"), table.text("after"), table.integer("days")
-    ),
     "is-held": lambda table: IsHeld(table.text("item")),
 }
 ASKED = {
@@ -235,11 +243,21 @@ ASKED = {
     "is-within-days": "date",
     "lies-with-another-office": "address",
     "is-in-window": "date",
-    "follows-within-days": "date",
+    FOLLOWS: "date",
 }
 """The rules that look at an answer, and the type of its question."""
 
 
-def read_condition(table: Table) -> Condition:
-    """Read one condition of an agency's file."""
-    return RULES[table.choice("rule", tuple(RULES))](table)
+def read_condition(table: Table, form: Form | None) -> Condition:
+    """Read one condition of an agency's file, about an application by this form."""
+    rule = table.choice("rule", (*RULES, FOLLOWS))
+    return RULES[rule](table) if rule != FOLLOWS else _follows(table, form)
+
+
+def _follows(table: Table, form: Form | None) -> FollowsWithinDays:
+    answer = table.text("answer")
+    follows = form.follows(answer) if form else None
+    if form and follows is None:
+        table.mistake("answer", f"the procedure does not say what {answer} follows")
+    after, days = follows or ("", 0)
+    return FollowsWithinDays(answer, after, days)

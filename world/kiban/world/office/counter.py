@@ -10,6 +10,7 @@ household of their own, or join one (`households`); then its records are rewritt
 What the old municipality no longer holds is withdrawn; who has arrived stays so, whatever is heard later.
 
 Refused (`NothingToDecide`): a notice of which nobody is expected: it was withdrawn, has arrived before, or is unknown.
+`MoveToCome`: a move whose day is still to come, because a notice of moving in is given after the move (第22条).
 `ToldWrong`: what was told does not have the form of its layout.
 Source: plan rows PTL-30, MSH-35; in real life 住民基本台帳法 第9条, 第22条, 第24条の2.
 """
@@ -57,6 +58,10 @@ class ToldWrong(Problem):
     slug, title, status = "told-wrong", "What an office told does not fit its layout", 422
 
 
+class MoveToCome(Problem):
+    slug, title, status = "move-to-come", "The day of the move is still to come", 409
+
+
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """One person of a notice of moving out, as the old municipality told of them."""
@@ -70,6 +75,10 @@ class Arrival:
     state: State
     item: str
     """What it was told under."""
+
+    @property
+    def moves_on(self) -> date:
+        return date.fromisoformat(str(self.values["moving_day"]))
 
 
 def attributes(values: Mapping[str, JsonValue], address: str) -> Attributes:
@@ -196,6 +205,7 @@ class Counter:
         """How those of a notice who are expected may live here, and what must be asked if this one is head."""
         async with self.db.look() as connection:
             together = await self._of_notice(connection, notice)
+            moves_on = _to_come(together, day_in_japan(self.clock()))
             homes = await self._homes(connection, together, Living(head))
             beside = next((one for one in homes if not one.later), None)
             found = await self._neighbours(connection, beside) if len(homes) == 1 and beside else []
@@ -203,6 +213,7 @@ class Counter:
             head=beside.head if beside else None,
             asked=tuple(number for one in homes for number in one.asked),
             households=tuple(found),
+            moves_on=moves_on,
         )
 
     async def arrive(self, notice: str, living: Living = Living()) -> None:  # noqa: B008  a value
@@ -214,6 +225,8 @@ class Counter:
             coming = [each.number for each in together if each.state == "expected"]
             if not coming:
                 raise NothingToDecide("nobody is expected under this notice")
+            if moves_on := _to_come(together, today):
+                raise MoveToCome(f"the move is on {moves_on}", rule="住民基本台帳法 第22条")
             if living.head is not None and living.head not in coming:
                 raise HeadNotMoving("somebody else than those who come")
             for home in await self._homes(connection, together, living):
@@ -363,6 +376,13 @@ class Counter:
             affair=effect.affair,
             key=f"{first.notice} {first.number} {effect.item}",
         )
+
+
+def _to_come(together: Sequence[Arrival], today: date) -> date | None:
+    """The last day on which any of those who are expected moves, if it is still to come."""
+    days = [each.moves_on for each in together if each.state == "expected"]
+    last = max(days, default=today)
+    return last if last > today else None
 
 
 def _age(arrival: Arrival) -> str:

@@ -19,6 +19,7 @@ Source: 住民基本台帳法 第22条第1項第4号 (世帯主の氏名及び�
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 from pydantic import JsonValue
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -101,6 +102,8 @@ class Ways:
     asked: tuple[int, ...] = ()
     """Of whom nobody but the family can say what they are to that head."""
     households: tuple[Household, ...] = ()
+    moves_on: date | None = None
+    """The day of the move, while it is still to come: nobody is taken in before it."""
 
 
 def own(comers: Sequence[Comer], living: Living) -> tuple[Household, tuple[int, ...]]:

@@ -11,6 +11,7 @@ from kiban.shared.access import Access, Bearer
 from kiban.shared.membership import SignedCaller
 from kiban.world.vault.contract import (
     CardCertification,
+    HolderCheck,
     MandateEndNotice,
     MandateNotice,
     Protection,
@@ -77,3 +78,13 @@ def add_routes(
     async def renew_signature(asked: SignatureRenewal) -> CardCertificates:
         """Have the new signature key certified that a card made at a municipality's counter."""
         return await renewals().renew_signature(asked)
+
+    @app.post(
+        "/card-holders",
+        tags=["resident network"],
+        dependencies=[Depends(card_office)],
+        status_code=204,
+    )
+    async def check_holder(asked: HolderCheck) -> None:
+        """Say whether the card at a municipality's counter is that of the visitor, who lives there."""
+        await renewals().check_holder(asked)

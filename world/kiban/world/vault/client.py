@@ -4,11 +4,12 @@ from pydantic import BaseModel
 
 from kiban.identity.authority.contract import CardCertificates, MandateReply
 from kiban.shared import canonical
-from kiban.shared.http import Http
+from kiban.shared.http import Http, Reply
 from kiban.shared.membership import SignedHttp
 from kiban.shared.settings import Secret
 from kiban.world.vault.contract import (
     CardCertification,
+    HolderCheck,
     MandateEndNotice,
     MandateNotice,
     SignatureRenewal,
@@ -43,12 +44,15 @@ class CardOfficeClient:
         return f"CardOfficeClient({self._origin})"
 
     async def certify_card(self, asked: CardCertification) -> CardCertificates:
-        return await self._post("/card-certificates", asked)
+        return (await self._post("/card-certificates", asked)).read(CardCertificates)
 
     async def renew_signature(self, asked: SignatureRenewal) -> CardCertificates:
-        return await self._post("/signature-renewals", asked)
+        return (await self._post("/signature-renewals", asked)).read(CardCertificates)
 
-    async def _post(self, path: str, asked: BaseModel) -> CardCertificates:
+    async def check_holder(self, asked: HolderCheck) -> None:
+        await self._post("/card-holders", asked)
+
+    async def _post(self, path: str, asked: BaseModel) -> Reply:
         headers = {
             "authorization": f"Bearer {self._secret.reveal()}",
             "content-type": "application/json",
@@ -60,4 +64,4 @@ class CardOfficeClient:
             content=canonical.encode(asked.model_dump(mode="json")),
             headers=headers,
         )
-        return reply.raise_problem().read(CardCertificates)
+        return reply.raise_problem()

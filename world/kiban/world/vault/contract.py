@@ -8,6 +8,7 @@ Beside the operations of its gateway:
   `authority.contract.MandateReply`
 * `POST /protections` (municipalities): `Protection` → `Protection`
 * `POST /card-certificates` (the card office alone): `CardCertification` → `authority.contract.CardCertificates`
+* `POST /card-holders` (the card office alone): `HolderCheck`, answered by silence
 * `POST /signature-renewals` (the card office alone): `SignatureRenewal` → `authority.contract.CardCertificates`
 
 Source: DESIGN 5.1 (issue, 取得番号); 住民基本台帳法 第30条の9以下.
@@ -85,6 +86,14 @@ class MandateEndNotice(Shape):
     """A municipality was told that a mandate of which it told has ended."""
 
     number: Hex32
+
+
+class HolderCheck(Shape):
+    """A card lies at a municipality's counter: whether it is that of the visitor, who lives there."""
+
+    municipality: str = Field(pattern=r"^[0-9]{6}$", description="whose counter it is")
+    visitor: Attributes = Field(description="who the counter says that it is")
+    authentication_certificate: str = Field(max_length=8_000, description="DER, base64url")
 
 
 class SignatureRenewal(Shape):

@@ -34,6 +34,7 @@ from kiban.shared.members import issued_by
 from kiban.shared.problems import Unexplained
 from kiban.world.vault.contract import (
     CardOfSomebodyElse,
+    HolderCheck,
     LivesElsewhere,
     SignatureInForce,
     SignatureRenewal,
@@ -65,7 +66,14 @@ class Renewals:
             ),
         )
 
-    async def _check_visitor(self, resident: Resident, asked: SignatureRenewal) -> None:
+    async def check_holder(self, asked: HolderCheck) -> None:
+        """Steps 1 and 2 alone, for a PIN that is set anew: return silently if it is the visitor's card."""
+        card = _read(asked.authentication_certificate)
+        await self._check_visitor(await self.network.holder(f"{card.serial_number:x}"), asked)
+
+    async def _check_visitor(
+        self, resident: Resident, asked: SignatureRenewal | HolderCheck
+    ) -> None:
         """
         Return silently if the card is that of the visitor, who lives here.
 
@@ -78,7 +86,7 @@ class Renewals:
         hidden = asked.visitor is None and await self.network.is_undisclosed(resident.person)
         if hidden or resident.place.municipality != asked.municipality:
             raise LivesElsewhere(
-                "a signature certificate is renewed where its holder lives",
+                "a counter serves the cards of those who live there",
                 sent=asked.municipality,
             )
 

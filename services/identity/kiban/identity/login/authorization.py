@@ -21,7 +21,7 @@ from urllib.parse import urlencode
 from kiban.identity.login.clients import Client, Clients
 from kiban.identity.login.contract import ATTRIBUTES, SCOPES
 from kiban.shared import encoding
-from kiban.shared.oauth import OAuthProblem
+from kiban.shared.oauth import OAuthProblem, wished_language
 
 Kind = Literal["authenticate", "approve", "sign"]
 SHA256 = 32
@@ -121,7 +121,7 @@ def _read(given: Mapping[str, str], client: Client, back: Return) -> Authorizati
         code_challenge=_code_challenge(given),
         transaction=_transaction(given, kind_of(scope)),
         asks_consent_again="consent" in _prompt(given),
-        language=_language(given),
+        language=wished_language(given.get("ui_locales", ""), LANGUAGES),
     )
 
 
@@ -236,12 +236,6 @@ def _transaction(given: Mapping[str, str], kind: Kind) -> str | None:
             expected="32 hexadecimal digits",
         )
     return plain
-
-
-def _language(given: Mapping[str, str]) -> str | None:
-    """The first of the wished languages that login's pages have (ui_locales)."""
-    wished = [tag.partition("-")[0].lower() for tag in given.get("ui_locales", "").split()]
-    return next((tag for tag in wished if tag in LANGUAGES), None)
 
 
 def _prompt(given: Mapping[str, str]) -> set[str]:

@@ -28,6 +28,8 @@ class Authorization:
     token: str | None = None
     redeemed_at: datetime | None = None
     ended_at: datetime | None = None
+    language: str | None = None
+    """In which the front spoke with the person."""
 
     @property
     def answered(self) -> bool:

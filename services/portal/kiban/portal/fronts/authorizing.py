@@ -46,11 +46,21 @@ from kiban.portal.store.rows import Rows, Store
 from kiban.portal.terms import Terms
 from kiban.shared import assertions, codes
 from kiban.shared.codes import Code
-from kiban.shared.oauth import ClientRefused, OAuthProblem
+from kiban.shared.oauth import ClientRefused, OAuthProblem, wished_language
 
 PUSHED_LASTS, CODE_LASTS = timedelta(minutes=10), timedelta(seconds=60)
 REQUEST = "urn:ietf:params:oauth:request_uri:"
+LANGUAGES = ("ja", "en")
+"""Of the portal's pages."""
 _DIGEST, _LONGEST_STATE = 43, 255
+
+
+@dataclass(frozen=True, slots=True)
+class Asks:
+    """Which front asks, and for which procedure: what somebody is told who has yet to log in."""
+
+    front: Front
+    procedure: Procedure | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,21 +141,31 @@ class Authorizing:
             key=form["dpop_jkt"],
             details=[one.model_dump() for one in asked.document()],
             until=self.clock() + PUSHED_LASTS,
+            language=wished_language(form.get("ui_locales", ""), LANGUAGES),
         )
         async with self.store.begin() as rows:
             await rows.push_authorization(authorization, at=self.clock())
         return authorization.id
 
-    async def sent(self, client_id: str, request_uri: str) -> str:
-        """The number with which this front sent a browser."""
+    async def sent(self, client_id: str, request_uri: str) -> Authorization:
+        """What this front pushed under the number with which it sent a browser."""
         front, number = self.fronts.find(client_id), request_uri.removeprefix(REQUEST)
         async with self.store.read() as rows:
             pushed = await rows.authorization(number)
         if pushed is None or pushed.front != front.id:
             raise AuthorizationUnknown("this front pushed no request with this number")
-        return pushed.id
+        return pushed
 
     # --- 2 and 3: shown, approved ------------------------------------------------------------------
+
+    async def introduced(self, name: str) -> Asks:
+        """Who asks under this number, for somebody who has yet to log in."""
+        authorization = await self._waiting(None, name)
+        asked = details.load(authorization.details)
+        return Asks(
+            self.fronts.find(authorization.front),
+            self.procedures.find(asked.procedure) if asked.procedure else None,
+        )
 
     async def asked(self, visitor: Visitor, name: str, office: str | None = None) -> Asked:
         """What this number asks for, of the office that the person names; step 2."""
@@ -159,13 +179,13 @@ class Authorizing:
         terms = self._terms(visitor, front, asked, filed)
         return Asked(authorization, front, procedure, filed, terms)
 
-    async def _waiting(self, visitor: Visitor, name: str) -> Authorization:
-        """What waits for this person's answer under this number."""
+    async def _waiting(self, visitor: Visitor | None, name: str) -> Authorization:
+        """What waits for this person's answer under this number, or for anybody's who has yet to log in."""
         async with self.store.read() as rows:
             authorization = await rows.authorization(name)
         if authorization is None or authorization.answered or authorization.until <= self.clock():
             raise AuthorizationUnknown("it was never pushed, is done, or took too long")
-        if authorization.session not in {None, visitor.session.id}:
+        if authorization.session not in {None, visitor.session.id if visitor else None}:
             raise AuthorizationUnknown("it was begun in another visit")
         return authorization
 

@@ -40,6 +40,7 @@ PUSH: dict[str, Any] = {
             description="a JSON list: what is asked for, of which procedure and items"
         ),
         state=_text(optional=True, maxLength=255),
+        ui_locales=_text(optional=True, description="languages by preference", examples=["en ja"]),
     ),
     **REFUSALS,
 }

@@ -2,7 +2,8 @@
 The page on which a person lets a private service in: who asks, for what, in words; then the card.
 
 A front sends the browser here with a number alone, so that nothing of a person and nothing that a browser could alter
-stands in the address.  A person who is not logged in logs in as always, and comes back.
+stands in the address.  A person who is not logged in is told which front sent them and why, logs in as always, and
+comes back.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from starlette.responses import Response
 
 from kiban.portal.fronts.authorizing import Authorizing
 from kiban.portal.pages import choosing
-from kiban.portal.pages.site import InSession, Site, fields, go
+from kiban.portal.pages.site import InSession, MaybeInSession, Site, fields, go
 from kiban.portal.sessions import Visitor
 from kiban.shared.access import anyone
 
@@ -26,19 +27,25 @@ class AuthorizePages:
     authorizing: Authorizing
 
     def add(self, app: FastAPI) -> None:
-        in_session = InSession(self.site)
+        in_session, maybe = InSession(self.site), MaybeInSession(self.site)
 
         @app.get("/authorize", include_in_schema=False, dependencies=[Depends(anyone)])
         async def authorize(client_id: str = "", request_uri: str = "") -> Response:
-            """Take a browser that a front sent (RFC 9126, section 4)."""
-            number = await self.authorizing.sent(client_id, request_uri)
-            return go(f"/authorize/{number}")
+            """Take a browser that a front sent (RFC 9126, section 4), in the language that it spoke there."""
+            pushed = await self.authorizing.sent(client_id, request_uri)
+            language = f"?lang={pushed.language}" if pushed.language else ""
+            return go(f"/authorize/{pushed.id}{language}")
 
         @app.get("/authorize/{number}", include_in_schema=False)
         async def show_authorization(
-            number: str, request: Request, visitor: Annotated[Visitor, Depends(in_session)]
+            number: str, request: Request, visitor: Annotated[Visitor | None, Depends(maybe)]
         ) -> Response:
-            """Show who asks for what."""
+            """Show who asks for what; to somebody who has yet to log in, who asks."""
+            if visitor is None:
+                asks = await self.authorizing.introduced(number)
+                return await self.site.show(
+                    request, "front-login.html", front=asks.front, procedure=asks.procedure
+                )
             office = request.query_params.get("office")
             asked = await self.authorizing.asked(visitor, number, office)
             choice = asked.procedure if asked.filed is None else None

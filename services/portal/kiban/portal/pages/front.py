@@ -13,6 +13,8 @@ from starlette.responses import Response
 from kiban.portal.applying import Applying
 from kiban.portal.contract import (
     AskedField,
+    DayAfter,
+    DayWindow,
     HeldField,
     ProcedureDescription,
     ProcedureList,
@@ -20,7 +22,7 @@ from kiban.portal.contract import (
 )
 from kiban.portal.pages import choosing
 from kiban.portal.pages.site import Site
-from kiban.portal.procedures import Procedure, Procedures
+from kiban.portal.procedures import Asked, Procedure, Procedures
 from kiban.portal.receipts import Receipts
 from kiban.shared.access import anyone
 
@@ -140,7 +142,19 @@ def _description(procedure: Procedure) -> ProcedureDescription:
                 label=dict(field.label),
                 required=field.required,
                 ask_reason=field.ask_reason,
+                window=_window(field),
+                follows=_follows(field),
             )
             for field in procedure.asked
         ],
     )
+
+
+def _window(field: Asked) -> DayWindow | None:
+    found = field.window
+    return DayWindow(first=found.first, last=found.last) if found else None
+
+
+def _follows(field: Asked) -> DayAfter | None:
+    found = field.follows
+    return DayAfter(field=found.field, days=found.days) if found else None

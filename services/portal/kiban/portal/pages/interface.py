@@ -27,7 +27,13 @@ from kiban.portal.contract import (
 )
 from kiban.portal.country import Country
 from kiban.portal.fronts import documents, proofs
-from kiban.portal.fronts.authorizing import PUSHED_LASTS, REQUEST, Authorizing, FrontVisit
+from kiban.portal.fronts.authorizing import (
+    LANGUAGES,
+    PUSHED_LASTS,
+    REQUEST,
+    Authorizing,
+    FrontVisit,
+)
 from kiban.portal.fronts.proofs import Proof
 from kiban.portal.fronts.registrations import Front
 from kiban.portal.held import Seen
@@ -227,4 +233,5 @@ def _metadata(issuer: str) -> ServerMetadata:
         dpop_signing_alg_values_supported=["ES256"],
         authorization_details_types_supported=["procedure", "item"],
         authorization_response_iss_parameter_supported=True,
+        ui_locales_supported=list(LANGUAGES),
     )

@@ -10,6 +10,7 @@ from kiban.portal import comparing, values
 from kiban.portal.acting import Acting
 from kiban.portal.approvals import Consent
 from kiban.portal.approving import Approving
+from kiban.portal.country import Text
 from kiban.portal.history import History
 from kiban.portal.pages import choosing
 from kiban.portal.pages.site import AlsoAsProxy, InSession, Site, go
@@ -183,14 +184,21 @@ class OwnPages:
 
     def _known_as(self, about: str) -> list[dict[str, str]]:
         """What an operation is about, in words: procedures and items; numbers stay unsaid."""
-        found = []
+        found, country = [], self.site.country
         for one in about.replace(":", ",").split(","):
-            name = one.strip()
+            provider, _, name = one.strip().rpartition("/")
             if name in self.procedures.by_id:
                 found.append(dict(self.procedures.by_id[name].name))
-            elif self.site.country.item(name) is not None:
-                found.append(dict(self.site.country.item_name(name)))
+            elif country.item(name) is not None and provider in country.agencies:
+                found.append(_of(country.item_name(name), country.agency_name(provider)))
+            elif country.item(name) is not None:
+                found.append(dict(country.item_name(name)))  # a line from before offices were noted
         return found
+
+
+def _of(item: Text, office: Text) -> dict[str, str]:
+    """An item with the office that holds it, as one text."""
+    return {"ja": f"{item['ja']}（{office['ja']}）", "en": f"{item['en']} ({office['en']})"}
 
 
 def _given(consent: Consent) -> bool:

@@ -27,13 +27,21 @@ from kiban.shared.csrf import CSRF, FIELD
 from kiban.shared.mandates import MandateEnded, MandateUnknown
 from kiban.shared.pages import Pages, Texts
 
-LANGUAGES = ("ja", "en")
 FLAGS = frozenset({"saved", "passed", "none", "ended", "left", "discarded"})
 """What a page that was come to after a form can say in one line, by a word in its address."""
 
 
 class PortalPages(Pages):
-    """The portal's pages; also one that says what went wrong knows how to log in and come back."""
+    """
+    The portal's pages.
+
+    Also one that says what went wrong knows how to log in and come back, and whoever is visiting: who acts for
+    somebody else is told so there too, and can stop.
+    """
+
+    def __init__(self, package: str, *, languages: tuple[str, ...], csrf: CSRF) -> None:
+        super().__init__(package, languages=languages)
+        self._csrf = csrf
 
     def page(
         self,
@@ -44,7 +52,15 @@ class PortalPages(Pages):
         form_targets: tuple[str, ...] = (),
         **facts: object,
     ) -> HTMLResponse:
-        facts.setdefault("login_path", login_path(request))
+        visitor: Visitor | None = getattr(request.state, "visitor", None)
+        framed = {
+            "login_path": login_path(request),
+            "visitor": visitor,
+            "csrf": self._csrf.token(visitor.session.id) if visitor else "",
+            "unseen": 0,
+            "path": request.url.path,
+        }
+        facts = framed | facts
         return super().page(request, template, status, form_targets=form_targets, **facts)
 
 
@@ -79,9 +95,7 @@ class Site:
             status,
             form_targets=(),
             visitor=visitor,
-            csrf=self.csrf.token(visitor.session.id) if visitor else "",
             unseen=await self._unseen(visitor),
-            path=request.url.path,
             country=self.country,
             flags=FLAGS & request.query_params.keys(),
             say=partial(say, texts.language),
@@ -101,10 +115,16 @@ class Site:
         value = self.cookie.read(request)
         return Token(value) if value else None
 
+    async def recognise(self, request: Request, *, leaving: bool = False) -> Visitor:
+        """Who is visiting, or why nobody is; a page that says what went wrong later knows it too."""
+        visitor = await self.visiting.recognise(self.token(request), leaving=leaving)
+        request.state.visitor = visitor
+        return visitor
+
     async def visitor(self, request: Request) -> Visitor | None:
         """Who is visiting, if anybody is."""
         try:
-            return await self.visiting.recognise(self.token(request))
+            return await self.recognise(request)
         except (SessionEnded, MandateEnded, MandateUnknown):
             return None
 
@@ -125,8 +145,23 @@ class InSession(Access[Visitor]):
         self._site = site
 
     async def __call__(self, request: Request) -> Visitor:
-        visitor = await self._site.visiting.recognise(self._site.token(request))
+        visitor = await self._site.recognise(request)
         if visitor.deputy is not None:
+            raise NotAsProxy("only the person whose affairs they are comes here")
+        return visitor
+
+
+class MaybeInSession(Access[Visitor | None]):
+    """Whoever is logged in here, for their own affairs; or somebody who has yet to log in."""
+
+    name = "session-or-none"
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    async def __call__(self, request: Request) -> Visitor | None:
+        visitor = await self._site.visitor(request)
+        if visitor is not None and visitor.deputy is not None:
             raise NotAsProxy("only the person whose affairs they are comes here")
         return visitor
 
@@ -137,7 +172,7 @@ class AlsoAsProxy(InSession):
     name = "session-or-proxy"
 
     async def __call__(self, request: Request) -> Visitor:
-        return await self._site.visiting.recognise(self._site.token(request))
+        return await self._site.recognise(request)
 
 
 class OnTheWayOut(InSession):
@@ -146,7 +181,7 @@ class OnTheWayOut(InSession):
     name = "session-leaving"
 
     async def __call__(self, request: Request) -> Visitor:
-        return await self._site.visiting.recognise(self._site.token(request), leaving=True)
+        return await self._site.recognise(request, leaving=True)
 
 
 def fields(form: FormData, *but: str) -> dict[str, str]:

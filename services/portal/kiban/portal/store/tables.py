@@ -136,6 +136,7 @@ AUTHORIZATIONS = Table(
     Column("token", String(64), unique=True),
     Column("redeemed_at", Instant),
     Column("ended_at", Instant),
+    Column("language", String(8)),
 )
 SPENT = Table(
     "spent_proofs",
