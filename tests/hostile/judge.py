@@ -16,7 +16,7 @@ from tests.architecture.scanner import Value, scan
 from tests.hostile.values import SCRIPT
 from tests.hostile.wire import Answered
 
-NEIGHBOURS = {"unavailable", "log-unavailable"}
+NEIGHBOURS = {"unavailable", "log-unavailable", "neighbour-away"}
 """What may be answered with 5xx, because it is true: a neighbour is away."""
 LONGEST = 6_000
 """Bytes of a problem: what was sent may be shown, but not sent back whole."""
