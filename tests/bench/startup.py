@@ -31,9 +31,6 @@ id = "{id}"
 name = {{ ja = "おもちゃの町{number}（模擬）", en = "Toy town {number} (SIMULATED)" }}
 domain = "municipality"
 municipality = "{code}"
-
-[[holds]]
-item = "resident-record"
 """
 
 
