@@ -16,7 +16,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Annotated, Any
 
 import asyncpg
@@ -30,14 +29,19 @@ from kiban.deploy.embedded import free_port_base
 from kiban.gateway.contract import NOTICES_LABEL, Notices, NoticesReceipt, SealedNotices
 from kiban.gateway.receiving import Receiving
 from kiban.gateway.relaying import Relaying
+from kiban.gateway.standing import Standing
+from kiban.gateway.store import People
+from kiban.mesh.client import MeshClient
 from kiban.shared import encoding, members
 from kiban.shared.clock import FrozenClock
 from kiban.shared.database import Database
 from kiban.shared.exchanges import new_id
 from kiban.shared.http import AiohttpHttp
+from kiban.shared.keyring import Wrapping
 from kiban.shared.members import Member
 from kiban.shared.membership import Members, SignedCaller, SignedHttp
 from kiban.shared.sealing import Sealer
+from kiban.shared.settings import Secret
 from tests.bench.limits import serve
 from tests.bench.measure import Row, Section, percentile
 from tests.bench.plan import Plan
@@ -178,10 +182,19 @@ async def hall(server: Postgres, count: int) -> AsyncIterator[Hall]:
     certificates = f"{encoding.encode(me.member.certificate)}.{encoding.encode(anchor)}"
     here = f"http://127.0.0.1:{port}"
     db, http = Database(server.url.format(role="changes")), AiohttpHttp({here: here})
-    standing: Any = SimpleNamespace(
-        identity=me, members=Directory(known, port), signed=SignedHttp(http, me, clock)
+    office, signed = ChangeOffice(db, clock), SignedHttp(http, me, clock)
+    directory: Any = Directory(known, port)
+    standing = Standing(
+        identity=me,
+        members=directory,
+        mesh=MeshClient(signed, http, here),
+        http=http,
+        signed=signed,
+        db=db,
+        people=People(Wrapping(Secret("nobody's pseudonym is kept"))),
+        clock=clock,
+        outbox=office.outbox,
     )
-    office = ChangeOffice(db, clock)
     await office.prepare()
     for name in names:
         await office.subscribe(name, ITEM, {PERSON: new_id()})
