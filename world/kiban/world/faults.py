@@ -125,8 +125,15 @@ class Faults:
         self.switched_on.discard(name)
 
     async def switch_all_off(self) -> None:
+        """Behave again as far as that can be; `FaultStays` if something cannot be undone."""
+        stays: FaultStays | None = None
         for name in sorted(self.switched_on):
-            await self.switch_off(name)
+            try:
+                await self.switch_off(name)
+            except FaultStays as problem:
+                stays = problem
+        if stays:
+            raise stays
 
     def readings(self) -> list[FaultReading]:
         return [
