@@ -24,6 +24,7 @@ INSIDE = re.compile(
     rb"Traceback|File \"/|site-packages|sqlalchemy|sqlite3|asyncpg|pydantic|\.py\b|<class '|object at 0x"
 )
 NAMED = re.compile(PREFIX.encode() + rb"([a-z0-9-]+)")
+AGAIN = re.compile(b'data-problem="' + PREFIX.encode() + rb'([a-z0-9-]+)"')
 _REGISTERED = {each.slug: each for each in problems.registered()}
 
 
@@ -79,6 +80,8 @@ class Judge:
     def _page(self, reply: Answered, asked: int) -> str:
         """A page names the problem, or shows its own form again with what is to be mended."""
         assert b"<h1" in reply.content
+        if shown_again := AGAIN.search(reply.content):
+            return shown_again[1].decode()
         named = NAMED.search(reply.content)
         if named is None:
             assert b"error" in reply.content, f"a page of {reply.status} says nothing"
